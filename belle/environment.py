@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import shlex
 import sys
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import belle
+from belle.errors import KnownError
 
 # Distribution names of the libraries that can change the result of a training or a measurement.
 _LIBRARIES = (
@@ -46,6 +48,16 @@ def versions() -> dict[str, str]:
 def pip_command(*words: str) -> str:
     """The command line that runs pip for this Python, whichever `pip` the shell would find."""
     return shlex.join([sys.executable, "-m", "pip", *words])
+
+
+def check_packages(command: str, *names: str) -> None:
+    """Raise KnownError("missing_package") where `command` needs a package that is not installed."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        message = (
+            f"{command} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed."
+        )
+        raise KnownError("missing_package", message, f"Install: {pip_command('install', *missing)}")
 
 
 def machine() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Literal
 from belle import durable, network_record, paths
 from belle.errors import KnownError
 
-Use = Literal["listing", "model", "data", "browser", "machines", "tracking", "server", "loopback"]
+Use = Literal["listing", "model", "data", "browser", "machines", "tracking", "answers", "server", "loopback"]
 Reason = Literal["option", "variable", "switch"]
 
 USES: Mapping[Use, str] = {
@@ -30,8 +30,9 @@ USES: Mapping[Use, str] = {
     "browser": "Opening a link in the browser",
     "machines": "Training on other machines",
     "tracking": "Sending the metrics of a training run to a service",
+    "answers": "Asking a model on a server",
     "server": "Serving a model to other computers",
-    "loopback": "Serving a model to programs on this computer",
+    "loopback": "Between programs on this computer",
 }
 """Every use of the network, and its name in messages."""
 

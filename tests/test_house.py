@@ -29,7 +29,8 @@ belle/engine         →  the ground, belle/prompts, belle/gguf
 belle/doctor         →  the ground, belle/models, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
                         belle/report
-belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/pretrained.py, belle/engine, belle/report
+belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, belle/pretrained.py, belle/engine,
+                        belle/report
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
@@ -247,14 +248,15 @@ def test_json_and_yaml_are_read_in_one_place(top: str) -> None:
 
 NETWORK = (
     "socket", "socketserver", "ssl", "urllib.request", "http.client", "http.server", "xmlrpc", "ftplib", "smtplib",
-    "poplib", "imaplib", "asyncio.streams", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "websockets",
-    "websocket", "openai", "grpc", "paramiko", "zmq", "huggingface_hub", "datasets", "wandb", "mlflow", "swanlab",
-    "starlette", "uvicorn", "fastapi", "flask", "PySide6.QtNetwork", "PySide6.QtWebSockets", "PySide6.QtWebEngineCore",
-    "PySide6.QtWebEngineWidgets", "PySide6.QtGui.QDesktopServices",
+    "poplib", "imaplib", "asyncio.streams", "urllib3", "requests", "httpx", "httpx2", "httpcore", "httpcore2",
+    "aiohttp", "websockets", "websocket", "openai", "grpc", "paramiko", "zmq", "huggingface_hub", "datasets", "wandb",
+    "mlflow", "swanlab", "starlette", "uvicorn", "fastapi", "flask", "PySide6.QtNetwork", "PySide6.QtWebSockets",
+    "PySide6.QtWebEngineCore", "PySide6.QtWebEngineWidgets", "PySide6.QtGui.QDesktopServices",
 )  # fmt: skip
 """Modules, and one class, through which a program reaches the network."""
 
 REACHES = {
+    "belle/clients/chat/client.py": "answers of models on servers",
     "belle/clients/hub.py": "listings and downloads",
     "belle/server/program.py": "listens",
     "belle/training/cluster/hosts.py": "asks a name server what this machine is called",
@@ -265,7 +267,6 @@ REACHES = {
 """Files that reach the network. Each asks `belle.network` first, which refuses and records."""
 
 DOES_NOT_REACH = {
-    "belle/cli/serve.py": "asks whether the libraries of the server are installed",
     "belle/server/endpoints/": "requests and answers",
     "belle/server/": "the requests that arrive at the socket of program.py",
     "belle/clients/copies.py": "looks into transformers' cache",

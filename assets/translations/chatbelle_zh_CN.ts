@@ -1798,10 +1798,6 @@
         <source>Loading</source>
         <translation>加载</translation>
     </message>
-    <message>
-        <source>Context and threads…</source>
-        <translation>上下文和线程…</translation>
-    </message>
 </context>
 <context>
     <name>ModelMenu</name>
@@ -2644,10 +2640,6 @@
         <translation>让其他电脑使用模型（belle serve --host）</translation>
     </message>
     <message>
-        <source>Serving a model to programs on this computer alone</source>
-        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
-    </message>
-    <message>
         <source>Not so far</source>
         <translation>从未</translation>
     </message>
@@ -2714,6 +2706,14 @@
     <message>
         <source>Reports of crashes</source>
         <translation>崩溃报告</translation>
+    </message>
+    <message>
+        <source>Asking a model on a server (belle eval, belle data generate)</source>
+        <translation>向服务器上的模型提问（belle eval、belle data generate）</translation>
+    </message>
+    <message>
+        <source>Between programs on this computer, such as a model that is served to them alone</source>
+        <translation>本机程序之间的往来，例如只提供给本机程序的模型服务</translation>
     </message>
 </context>
 <context>

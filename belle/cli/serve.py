@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 
-from belle import paths
+from belle import environment, paths
 from belle.cli.arguments import add_attention_options, path_or_name, whole
 from belle.cli.chat.model import sampling_of
 from belle.cli.fallbacks import note_fallbacks
@@ -74,11 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C. Raises KnownError, KeyboardInterrupt."""
-    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
-        from belle.environment import pip_command
-
-        message = "belle serve needs starlette and uvicorn, which are not installed."
-        raise KnownError("missing_package", message, f"Install them: {pip_command('install', 'starlette', 'uvicorn')}")
+    environment.check_packages("belle serve", "starlette", "uvicorn")
     from belle.server.program import serve
     from belle.server.settings import ServerSettings, is_loopback
 

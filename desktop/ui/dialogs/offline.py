@@ -152,8 +152,11 @@ def _use_title(use: network.Use) -> str:
         "browser": translate("Offline", "Opening a link of an answer in your browser"),
         "machines": translate("Offline", "Training on several computers"),
         "tracking": translate("Offline", "Sending the curves of a training to a service where you have an account"),
+        "answers": translate("Offline", "Asking a model on a server (belle eval, belle data generate)"),
         "server": translate("Offline", "Serving a model to other computers (belle serve --host)"),
-        "loopback": translate("Offline", "Serving a model to programs on this computer alone"),
+        "loopback": translate(
+            "Offline", "Between programs on this computer, such as a model that is served to them alone"
+        ),
     }[use]
 
 

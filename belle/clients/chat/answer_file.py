@@ -1,0 +1,130 @@
+"""The answers of a run on the disk: one line each, appended as they come, and never asked for twice.
+
+A run that was killed goes on where it stopped: what has an answer is not asked again, what failed is. Several processes
+share a run by `RowShard`, each with a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from belle.clients.chat.client import RequestError
+from belle.clients.chat.replies import ChatReply
+from belle.clients.chat.requests import RowRequest
+from belle.errors import KnownError
+from belle.json_lines import JsonLines, read_rows
+from belle.texts import short_repr
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class RowShard:
+    """The part `index` of `count` of a run: every `count`-th row."""
+
+    index: int = 0
+    count: int = 1
+
+    @staticmethod
+    def parse(text: str) -> RowShard:
+        """`0/4` … `3/4`. Raises KnownError("usage")."""
+        index, _, count = text.partition("/")
+        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count) <= 100_000):
+            raise KnownError("usage", f"“{text}” is not a shard.", "Such as 0/4, up to 3/4 for the last of four.")
+        return RowShard(int(index), int(count))
+
+    def of(self, rows: Iterable[Item]) -> Iterator[Item]:
+        """The rows of this shard."""
+        return islice(rows, self.index, None, self.count)
+
+    def file(self, folder: Path, name: str) -> Path:
+        """Where this shard writes: `name.jsonl`, or `name-00003-of-00016.jsonl`."""
+        part = "" if self.count == 1 else f"-{self.index:05d}-of-{self.count:05d}"
+        return folder / f"{name}{part}.jsonl"
+
+
+class AnswerFile:
+    """Answers of one run, to be closed. The first line identifies the run.
+
+    Args:
+        path: of the file; created when it does not exist.
+        identity: what all the answers depend on (the set, the decoding, the prompt): answers of another run are not
+            mixed with them.
+
+    Attributes:
+        answered: ids that have an answer.
+        existing: the answers that were there before, where `keep_existing` asks for them.
+
+    Raises KnownError ("answers_of_another_run", "disk_full", "folder_not_writable").
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, keep_existing: bool = False) -> None:
+        _check_identity(path, identity)
+        self.answered: set[str] = set()
+        self.existing: list[dict[str, Any]] = []
+        self._keep_existing = keep_existing
+        self._file = JsonLines(path, self._take_existing)
+        if not self._file.last:
+            self._file.append({"run": dict(identity)})
+
+    def missing(self, requests: Iterable[RowRequest]) -> Iterator[RowRequest]:
+        """Those of `requests` that have no answer yet."""
+        return (request for request in requests if request.id not in self.answered)
+
+    def add(self, request: RowRequest, outcome: ChatReply | RequestError) -> None:
+        """Append an outcome; a second answer to the same request is dropped. Raises KnownError."""
+        if request.id in self.answered:
+            return
+        if isinstance(outcome, RequestError):
+            self._file.append({"id": request.id, "failed": outcome.fields})
+            return
+        self._file.append(asdict(outcome))
+        self.answered.add(request.id)
+
+    def close(self) -> None:
+        """Sync the file to the disk and close it. Raises KnownError."""
+        try:
+            self._file.sync()
+        finally:
+            self._file.close()
+
+    def _take_existing(self, row: dict[str, Any]) -> None:
+        if "run" not in row and "failed" not in row:
+            self.answered.add(str(row["id"]))
+            if self._keep_existing:
+                self.existing.append(row)
+
+
+def read_answers(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of an answer file, without its first line; of each id at most one, the answer before a failure.
+
+    Raises OSError.
+    """
+    failed: dict[str, dict[str, Any]] = {}
+    for row in read_rows(path):
+        if "failed" in row:
+            failed[str(row["id"])] = row
+        elif "run" not in row:
+            failed.pop(str(row["id"]), None)
+            yield row
+    yield from failed.values()
+
+
+def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
+    """Raise KnownError where something else is in the file: it must not be cut, and nothing be paid for twice."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    first = next(read_rows(path), {}).get("run")
+    if first == dict(identity):
+        return
+    if not isinstance(first, dict):
+        message = f"{path} is not a file of answers."
+    else:
+        differ = [name for name in {**first, **identity} if first.get(name) != identity.get(name)]
+        told = ", ".join(f"{name} {short_repr(first.get(name))} there" for name in differ[:3])
+        message = f"{path} has the answers of another run ({told})."
+    raise KnownError("answers_of_another_run", message, "Give another folder, or the same options.", path=str(path))

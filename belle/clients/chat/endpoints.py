@@ -1,0 +1,171 @@
+"""The servers to ask: a TOML file with one table for each, or one address on the command line.
+
+[[endpoint]]
+url = "http://10.0.0.7:8000/v1"
+model = "BELLE-13B"           # the name under which the server offers it
+key = "$VLLM_KEY"             # a variable of the environment; keys themselves do not belong into files
+weight = 2                    # takes twice as many requests as an endpoint of weight 1
+limit = 64                    # requests in flight at most
+price = { prompt = 0.2, completion = 0.6 }   # per million tokens, in any currency
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from belle.documents import DocumentError, read_document
+from belle.errors import KnownError
+from belle.texts import short_repr
+
+DEFAULT_LIMIT = 32
+"""Requests in flight at one endpoint; fewer where it answers that they are too many."""
+
+MOST_IN_FLIGHT = 4096
+_LONGEST_FILE = 1 << 20
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server and the model to ask there.
+
+    Attributes:
+        url: ends before `/chat/completions`, such as `http://127.0.0.1:8080/v1`.
+        model: its name there.
+        key: the bearer token, "" for none. Never shown.
+        weight: its share of the requests, relative to the others.
+        limit: requests in flight at most.
+        prompt_price, completion_price: per million tokens.
+    """
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    weight: float = 1.0
+    limit: int = DEFAULT_LIMIT
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this computer, so that no proxy may come in between."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Of an answer, in the currency of the prices."""
+        return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
+
+
+def read_endpoints(path: Path) -> list[Endpoint]:
+    """The endpoints of a file. Raises KnownError ("bad_endpoints", and those of reading a file)."""
+    document = read_document(path, _parse_toml, kind="bad_endpoints", longest=_LONGEST_FILE)
+    try:
+        tables = document.pop("endpoint", None)
+        if document:
+            raise _EndpointError(f"has the unknown key {short_repr(next(iter(document)))}")
+        if not isinstance(tables, list) or not tables:
+            raise _EndpointError("has no table [[endpoint]]")
+        return [_endpoint(table, f"[[endpoint]] {number}") for number, table in enumerate(tables, 1)]
+    except _EndpointError as error:
+        raise KnownError("bad_endpoints", f"{path} {error}.", "See `belle eval run --help`.", path=str(path)) from None
+
+
+def endpoint_at(url: str, model: str, *, key: str = "") -> Endpoint:
+    """The one endpoint of a command line; `key` names a variable (`$NAME`). Raises KnownError ("bad_endpoints")."""
+    try:
+        return _endpoint({"url": url, "model": model, **({"key": key} if key else {})}, "The endpoint")
+    except _EndpointError as error:
+        raise KnownError("bad_endpoints", f"{error}.", "Such as http://127.0.0.1:8080/v1.") from None
+
+
+class _EndpointError(ValueError):
+    """What is wrong with an endpoint: a clause."""
+
+
+def _parse_toml(data: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DocumentError(f"is not valid TOML: {error}") from None
+    except RecursionError:
+        raise DocumentError("is nested too deep") from None
+
+
+def _endpoint(table: object, where: str) -> Endpoint:
+    if not isinstance(table, dict):
+        raise _EndpointError(f"{where} is not a table")
+    unknown = set(table) - {"url", "model", "key", "weight", "limit", "price"}
+    if unknown:
+        raise _EndpointError(f"{where} has the unknown key {short_repr(min(unknown))}")
+    price = table.get("price", {})
+    if not isinstance(price, dict) or set(price) - {"prompt", "completion"}:
+        raise _EndpointError(f"{where}: price is {{ prompt = …, completion = … }}, per million tokens")
+    return Endpoint(
+        url=_url(table.get("url"), where),
+        model=_model(table.get("model"), where),
+        key=_key(table.get("key", ""), where),
+        weight=_number(table, "weight", 1.0, where, least=1e-6),
+        limit=round(_number(table, "limit", DEFAULT_LIMIT, where, least=1, most=MOST_IN_FLIGHT)),
+        prompt_price=_number(price, "prompt", 0.0, where),
+        completion_price=_number(price, "completion", 0.0, where),
+    )
+
+
+def _url(value: object, where: str) -> str:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        sound = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts is None:
+        raise _EndpointError(f"{where}: {short_repr(value)} is not an address, such as http://127.0.0.1:8080/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise _EndpointError(f"{where}: the address has to end before “?” and “#”, and a key is given with `key`")
+    return str(value).rstrip("/").removesuffix("/chat/completions")
+
+
+def _model(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _EndpointError(f"{where} has no model: the name under which the server offers it")
+    return value
+
+
+def _key(value: object, where: str) -> str:
+    if value == "":
+        return ""
+    match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise _EndpointError(
+            f"{where}: key has to name a variable of the environment, such as $API_KEY, not the key itself"
+        )
+    key = os.environ.get(match[1], "").strip()
+    if not key:
+        raise _EndpointError(f"{where} takes its key from {match[1]}, which is not set in the environment")
+    if not key.isascii() or not key.isprintable():
+        raise _EndpointError(f"{where}: the key in {match[1]} has characters that no HTTP header can carry")
+    return key
+
+
+def _number(
+    table: Mapping[str, Any], name: str, default: float, where: str, *, least: float = 0.0, most: float = 1e9
+) -> float:
+    value = table.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _EndpointError(
+            f"{where}: {name} is {short_repr(value)}, and has to be a number from {least:g} to {most:g}"
+        )
+    return float(value)

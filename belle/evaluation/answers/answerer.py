@@ -1,0 +1,190 @@
+"""What answers: a GGUF in the engine, or servers. Both take the same requests and give the same replies."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from belle.clients.chat.batch_file import outcome_of
+from belle.clients.chat.bulk import SpendingLimit, Take, Tally, answer_all
+from belle.clients.chat.client import ChatClient, RequestError
+from belle.clients.chat.endpoints import Endpoint
+from belle.clients.chat.replies import ChatReply, ReplyChoice
+from belle.clients.chat.requests import RowRequest, seed_of
+from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.errors import KnownError
+from belle.evaluation.sources.model_files import model_files
+from belle.prompts import Message
+
+
+class ModelAnswerer(Protocol):
+    """Answers requests.
+
+    Attributes:
+        name: of the model, for tables and files.
+        identity: what its answers depend on, besides the request.
+    """
+
+    name: str
+    identity: Mapping[str, Any]
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
+        """Answer all of `requests`; each outcome is handed to `take`. Raises KnownError."""
+
+
+class ServerAnswerer:
+    """A model on one server or several.
+
+    Args:
+        endpoints: that offer this model.
+        limit: what all the answers together may cost.
+        say: told what a person should know.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], limit: SpendingLimit, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.name = endpoints[0].model
+        self.identity: Mapping[str, Any] = {"model": self.name}
+        self.tally = Tally()
+        self._endpoints = endpoints
+        self._limit = limit
+        self._say = say
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
+        """As `ModelAnswerer.answer`."""
+
+        async def work() -> None:
+            async with ChatClient(self._endpoints, say=self._say) as client:
+                await answer_all(client, requests, take, tally=self.tally, limit=self._limit, prices=self._endpoints)
+
+        asyncio.run(work())
+
+
+class BatchWriter:
+    """Answers nothing: it collects what is to be asked, for a cluster without a network path.
+
+    Args:
+        model: its name there.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.name = model
+        self.identity: Mapping[str, Any] = {"model": model}
+        self.requests: list[RowRequest] = []
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:  # noqa: ARG002 – there is nothing to take
+        """As `ModelAnswerer.answer`."""
+        self.requests += requests
+
+
+class BatchReader:
+    """Answers what a file of answers has; the rest stays unanswered.
+
+    Args:
+        model: its name.
+        rows: of the file, by id.
+
+    Attributes:
+        unused: ids that nobody has asked for.
+    """
+
+    def __init__(self, model: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        self.name = model
+        self.identity: Mapping[str, Any] = {"model": model}
+        self.unused = set(rows)
+        self._rows = rows
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
+        """As `ModelAnswerer.answer`."""
+        for request in requests:
+            if request.id in self._rows:
+                self.unused.discard(request.id)
+                take(request, outcome_of(self._rows[request.id], request))
+
+
+class EngineAnswerer:
+    """A GGUF in the engine. Use `engine_answerer`.
+
+    Args:
+        engine: with the model loaded.
+        name, identity: as of `ModelAnswerer`.
+    """
+
+    def __init__(self, engine: BlockingEngine, name: str, identity: Mapping[str, Any]) -> None:
+        self.name = name
+        self.identity = identity
+        self._engine = engine
+        self._requests = 0
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
+        """As `ModelAnswerer.answer`."""
+        for request in requests:
+            self._requests += 1
+            try:
+                outcome: ChatReply | RequestError = self._reply(request, _generate(request, self._requests))
+            except KnownError as error:
+                if error.kind not in _OF_THE_REQUEST:
+                    raise
+                outcome = RequestError(error.kind, error.message, error.advice)
+            take(request, outcome)
+
+    def _reply(self, request: RowRequest, generate: Generate) -> ChatReply:
+        *_, done = self._engine.generate(generate)
+        assert isinstance(done, Done)
+        finish = "length" if done.reason in ("length", "context_full") else "stop"
+        choice = ReplyChoice(done.text, finish, thinking=done.thinking)
+        stats = done.stats
+        return ChatReply(
+            request.id, (choice,), stats.prompt_tokens, stats.completion_tokens, model=self.name, asked_model=self.name
+        )
+
+
+@contextmanager
+def engine_answerer(
+    path: Path,
+    *,
+    name: str = "",
+    template: str | None = None,
+    n_ctx: int = 0,
+    threads: int | None = None,
+    on_loading: Callable[[float], object] | None = None,
+    on_safer_mode: Callable[[], object] | None = None,
+) -> Iterator[EngineAnswerer]:
+    """The model of a GGUF file, known by the content of its files.
+
+    Args:
+        path: of the file.
+        name: "" takes that of the file.
+        template, n_ctx, threads, on_loading, on_safer_mode: as of `Load` and `open_engine`.
+
+    Raises KnownError when it cannot be loaded.
+    """
+    digest = hashlib.sha256("".join(sorted(model_files(path).hashes().values())).encode()).hexdigest()
+    load = Load(str(path), n_ctx=n_ctx, template=template, threads=threads)
+    with open_engine(load, on_loading, on_safer_mode=on_safer_mode) as engine:
+        identity = {"model": digest, "template": engine.model.template, "n_ctx": engine.model.n_ctx}
+        yield EngineAnswerer(engine, name or path.stem, identity)
+
+
+_OF_THE_REQUEST = frozenset({"prompt_too_long", "template_error", "empty_prompt", "bad_grammar", "grammar_stuck"})
+"""Errors of one question; the others can be answered all the same."""
+
+
+def _generate(request: RowRequest, number: int) -> Generate:
+    decoding = request.decoding
+    sampling = Sampling(
+        temperature=decoding.temperature if decoding.temperature is not None else 0.0,
+        top_k=0,
+        top_p=decoding.top_p if decoding.top_p is not None else 1.0,
+        min_p=0.0,
+        repeat_penalty=1.0,
+        seed=seed_of(decoding.seed or 0, request.id),
+    )
+    messages = tuple(Message(message["role"], message["content"]) for message in request.messages)
+    return Generate(number, messages, sampling, max_tokens=decoding.max_tokens, stop=decoding.stop)

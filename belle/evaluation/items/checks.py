@@ -1,0 +1,316 @@
+"""Rules that an answer keeps or breaks, without anybody's judgement.
+
+| type | keys | what it asks |
+|---|---|---|
+| number | value, tolerance (0) | the number that the answer ends in |
+| choice | choices, answer (a letter) | the choice that the answer names |
+| exact | any | one of these texts, but for white space, marks around it and case |
+| contains | all, any, none | texts that stand in the answer, or do not |
+| length | unit (characters, words, lines, sentences), min, max | how long it is |
+| pattern | pattern, forbid (false) | a regular expression that is found, or is not |
+| json | schema | a JSON value that follows the schema, alone or in a code block |
+| code | tests, language ("python") | a program that passes the tests; run in `belle/evaluation/judge` |
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from belle.documents import DocumentError, parse_json
+from belle.evaluation.tasks.answer_rules import given_answer
+from belle.evaluation.tasks.items import LETTERS, Item
+from belle.texts import short_repr
+
+Unit = Literal["characters", "words", "lines", "sentences"]
+
+_PATTERN_SECONDS = 2.0
+_LONGEST_PATTERN = 500
+_FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
+_CHINESE = r"\u3400-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_CHINESE}]|[^\W_]+(?:['’-][^\W_]+)*")
+_SENTENCE_END = re.compile(r"[。！？!?…]+|\.(?=\s|$)")
+_EDGES = " \t\n.,:;!?\"'“”‘’()[]{}<>《》「」【】。、…*`，：；！？（）"
+
+
+class CheckError(ValueError):
+    """What is wrong with the description of a check: a clause that follows “its check ”."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCheck:
+    """The answer ends in this number."""
+
+    type: ClassVar[str] = "number"
+    value: float
+    tolerance: float = 0.0
+
+    def problem(self, answer: str) -> str:
+        """Why `answer` breaks the rule, a clause that follows “the answer ”; "" where it keeps it."""
+        given = given_answer(Item("", "", f"{self.value:g}", "", ""), answer).answer
+        try:
+            number = float(given)
+        except ValueError:
+            return f"names no number, {self.value:g} is right"
+        right = abs(number - self.value) <= max(self.tolerance, 1e-9 * max(1.0, abs(self.value)))
+        return "" if right else f"says {number:g}, {self.value:g} is right"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceCheck:
+    """The answer names this choice."""
+
+    type: ClassVar[str] = "choice"
+    choices: tuple[str, ...]
+    answer: str
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        given = given_answer(Item("", "", self.answer, "", "", self.choices), answer)
+        return "" if given.right else f"chooses {given.answer or 'nothing'}, {self.answer} is right"
+
+
+@dataclass(frozen=True, slots=True)
+class ExactCheck:
+    """The answer is one of these texts."""
+
+    type: ClassVar[str] = "exact"
+    any: tuple[str, ...]
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        wanted = {_bare(text) for text in self.any}
+        return "" if _bare(answer) in wanted else f"is not “{self.any[0]}”"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainsCheck:
+    """These texts stand in the answer, or do not."""
+
+    type: ClassVar[str] = "contains"
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        text = _folded(answer)
+        missing = [part for part in self.all if _folded(part) not in text]
+        if missing:
+            return f"does not have “{missing[0]}”"
+        if self.any and not [part for part in self.any if _folded(part) in text]:
+            return f"has none of {', '.join(f'“{part}”' for part in self.any)}"
+        unwanted = [part for part in self.none if _folded(part) in text]
+        return f"has “{unwanted[0]}”" if unwanted else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCheck:
+    """The answer is so long. A Chinese character counts as a word; white space is no character."""
+
+    type: ClassVar[str] = "length"
+    unit: Unit = "characters"
+    min: int = 0
+    max: int | None = None
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        n = length(answer, self.unit)
+        if n < self.min:
+            return f"has {n} {self.unit}, fewer than {self.min}"
+        return f"has {n} {self.unit}, more than {self.max}" if self.max is not None and n > self.max else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternCheck:
+    """A regular expression is found in the answer, or is not."""
+
+    type: ClassVar[str] = "pattern"
+    pattern: str
+    forbid: bool = False
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        import regex
+
+        try:
+            found = regex.search(self.pattern, answer, timeout=_PATTERN_SECONDS) is not None
+        except TimeoutError:
+            return f"cannot be searched for {self.pattern} within {_PATTERN_SECONDS:g} s"
+        if found == (not self.forbid):
+            return ""
+        return f"has {self.pattern} in it" if found else f"does not have {self.pattern} in it"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCheck:
+    """The answer is JSON that follows the schema; it may stand in a code block."""
+
+    type: ClassVar[str] = "json"
+    schema: Mapping[str, Any] = field(hash=False)
+
+    def problem(self, answer: str) -> str:
+        """As `NumberCheck.problem`."""
+        from jsonschema import Draft202012Validator
+
+        try:
+            value = parse_json(code_in(answer))
+        except DocumentError as error:
+            return error.message
+        violation = next(iter(Draft202012Validator(self.schema).iter_errors(value)), None)
+        return "" if violation is None else f"does not follow the schema: {violation.message[:200]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCheck:
+    """The program in the answer passes the tests."""
+
+    type: ClassVar[str] = "code"
+    tests: str
+    language: str = "python"
+
+
+RuleCheck = NumberCheck | ChoiceCheck | ExactCheck | ContainsCheck | LengthCheck | PatternCheck | JsonCheck
+AnswerCheck = RuleCheck | CodeCheck
+
+
+def parse_check(value: object) -> AnswerCheck:
+    """The check that an object of an item file describes. Raises CheckError."""
+    if not isinstance(value, dict):
+        raise CheckError(f"is {short_repr(value)}, not an object")
+    reader = _READERS.get(str(value.get("type")))
+    if reader is None:
+        raise CheckError(f"has the type {short_repr(value.get('type'))}; there are {', '.join(_READERS)}")
+    keys, read = reader
+    unknown = set(value) - {"type", *keys}
+    if unknown:
+        raise CheckError(f"{value['type']} has the unknown key {short_repr(min(unknown))}")
+    return read(value)
+
+
+def length(text: str, unit: Unit) -> int:
+    """How long a text is."""
+    match unit:
+        case "characters":
+            return len(re.sub(r"\s+", "", text))
+        case "words":
+            return len(_WORD.findall(text))
+        case "lines":
+            return sum(bool(line.strip()) for line in text.splitlines())
+        case "sentences":
+            return sum(bool(_WORD.search(part)) for part in _SENTENCE_END.split(text))
+
+
+def code_in(answer: str) -> str:
+    """The first code block of a Markdown answer, else all of it."""
+    match = _FENCE.search(answer)
+    return match[1] if match else answer
+
+
+def _number(value: Mapping[str, Any]) -> NumberCheck:
+    number, tolerance = value.get("value"), value.get("tolerance", 0)
+    for name, part in (("value", number), ("tolerance", tolerance)):
+        if isinstance(part, bool) or not isinstance(part, int | float):
+            raise CheckError(f"number has no {name} that is a number")
+    return NumberCheck(float(number), float(tolerance))  # type: ignore[arg-type]
+
+
+def _choice(value: Mapping[str, Any]) -> ChoiceCheck:
+    choices, answer = _texts(value, "choices"), value.get("answer")
+    if not 2 <= len(choices) <= len(LETTERS):
+        raise CheckError("choice has to have 2 to 26 choices")
+    if not isinstance(answer, str) or len(answer) != 1 or answer not in LETTERS[: len(choices)]:
+        raise CheckError(f"choice has the answer {short_repr(answer)}, which is not the letter of a choice")
+    return ChoiceCheck(choices, answer)
+
+
+def _exact(value: Mapping[str, Any]) -> ExactCheck:
+    texts = _texts(value, "any")
+    if not any(map(_bare, texts)):
+        raise CheckError("exact names no text")
+    return ExactCheck(texts)
+
+
+def _contains(value: Mapping[str, Any]) -> ContainsCheck:
+    check = ContainsCheck(_texts(value, "all"), _texts(value, "any"), _texts(value, "none"))
+    if not (check.all or check.any or check.none):
+        raise CheckError("contains names no text")
+    return check
+
+
+def _length(value: Mapping[str, Any]) -> LengthCheck:
+    unit, least, most = value.get("unit", "characters"), value.get("min", 0), value.get("max")
+    if unit not in get_args(Unit):
+        raise CheckError(f"length has the unit {short_repr(unit)}; there are {', '.join(get_args(Unit))}")
+    for part in (least, 0 if most is None else most):
+        if isinstance(part, bool) or not isinstance(part, int) or part < 0:
+            raise CheckError(f"length has {short_repr(part)} where a whole number belongs")
+    if (not least and most is None) or (most is not None and most < least):
+        raise CheckError("length allows nothing or everything")
+    return LengthCheck(unit, least, most)
+
+
+def _pattern(value: Mapping[str, Any]) -> PatternCheck:
+    import regex
+
+    pattern, forbid = value.get("pattern"), value.get("forbid", False)
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= _LONGEST_PATTERN or not isinstance(forbid, bool):
+        raise CheckError(f"pattern has no pattern of at most {_LONGEST_PATTERN} characters")
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise CheckError(f"pattern is not a regular expression: {error.msg}") from None
+    return PatternCheck(pattern, forbid)
+
+
+def _json(value: Mapping[str, Any]) -> JsonCheck:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    schema = value.get("schema")
+    if not isinstance(schema, dict):
+        raise CheckError("json has no schema")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise CheckError(f"json has a schema that is none: {error.message[:200]}") from None
+    return JsonCheck(schema)
+
+
+def _code(value: Mapping[str, Any]) -> CodeCheck:
+    tests, language = value.get("tests"), value.get("language", "python")
+    if not isinstance(tests, str) or "assert" not in tests:
+        raise CheckError("code has no tests, which are lines with assert")
+    if language != "python":
+        raise CheckError(f"code is in {short_repr(language)}; only python can be run")
+    return CodeCheck(tests)
+
+
+def _texts(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    texts = value.get(name, [])
+    if not isinstance(texts, Sequence) or isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise CheckError(f"{value['type']} has {name} that is not a list of texts")
+    return tuple(texts)
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def _bare(text: str) -> str:
+    return _folded(text).strip(_EDGES)
+
+
+_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], AnswerCheck]]] = {
+    "number": (("value", "tolerance"), _number),
+    "choice": (("choices", "answer"), _choice),
+    "exact": (("any",), _exact),
+    "contains": (("all", "any", "none"), _contains),
+    "length": (("unit", "min", "max"), _length),
+    "pattern": (("pattern", "forbid"), _pattern),
+    "json": (("schema",), _json),
+    "code": (("tests", "language"), _code),
+}
+"""The keys of each type of check, and its reader."""

@@ -1,0 +1,122 @@
+"""Rules that an answer keeps or breaks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from belle.evaluation.items.checks import CheckError, CodeCheck, length, parse_check
+
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+@pytest.mark.parametrize(
+    ("check", "kept", "broken"),
+    [
+        ({"type": "number", "value": 42}, ["42", "答案是 42。", "6 × 7 = 42", "一共 42 个苹果"], ["41", "no idea", ""]),
+        ({"type": "number", "value": 3.14, "tolerance": 0.01}, ["3.14", "3.145"], ["3.2"]),
+        (
+            {"type": "choice", "choices": ["红", "黄", "蓝"], "answer": "B"},
+            ["B", "（B）黄", "答案是B。", "黄"],
+            ["A", "红", "A 还是 C", ""],
+        ),
+        (
+            {"type": "exact", "any": ["正面", "positive"]},
+            ["正面", "正面。", " Positive\n", "「正面」"],
+            ["负面", "正面的"],
+        ),
+        ({"type": "contains", "all": ["北京"], "none": ["上海"]}, ["北京欢迎你"], ["上海和北京", "天津"]),
+        ({"type": "contains", "any": ["cat", "dog"]}, ["A  CAT sat."], ["a bird"]),
+        ({"type": "length", "max": 5}, ["一二三四五", "a b c d e", ""], ["一二三四五六"]),
+        (
+            {"type": "length", "unit": "words", "min": 2, "max": 3},
+            ["two words", "三个字"],
+            ["one", "it is far too long"],
+        ),
+        ({"type": "length", "unit": "lines", "min": 2, "max": 2}, ["a\n\nb"], ["a", "a\nb\nc"]),
+        ({"type": "length", "unit": "sentences", "max": 2}, ["好。很好！", "Dr is in. Yes"], ["一。二。三。"]),
+        ({"type": "pattern", "pattern": r"^\d{4}年"}, ["2023年四月"], ["去年"]),
+        ({"type": "pattern", "pattern": "[A-Za-z]", "forbid": True}, ["全是中文"], ["有 English"]),
+        (
+            {"type": "json", "schema": SCHEMA},
+            ['{"name": "李"}', 'Here:\n```json\n{"name": "李"}\n```\nDone.'],
+            ["{}", "name: 李", '{"name": 3}', ""],
+        ),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_a_rule_is_kept_or_broken(check: dict[str, Any], kept: list[str], broken: list[str]) -> None:
+    rule = parse_check(check)
+    assert not isinstance(rule, CodeCheck)
+    assert [rule.problem(text) for text in kept] == [""] * len(kept)
+    assert all(rule.problem(text) for text in broken)
+
+
+def test_a_pattern_that_never_ends_is_given_up() -> None:
+    rule = parse_check({"type": "pattern", "pattern": r"(a+)+\d(b|c)+$"})
+    assert not isinstance(rule, CodeCheck)
+    started = time.monotonic()
+    assert rule.problem("a" * 5000 + "!")
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        None,
+        [],
+        {},
+        {"type": "magic"},
+        {"type": "number"},
+        {"type": "number", "value": "42"},
+        {"type": "number", "value": True},
+        {"type": "choice", "choices": ["a"], "answer": "A"},
+        {"type": "choice", "choices": ["a", "b"], "answer": "C"},
+        {"type": "exact", "any": []},
+        {"type": "exact", "any": "text"},
+        {"type": "exact", "any": ["。"]},
+        {"type": "contains"},
+        {"type": "length"},
+        {"type": "length", "min": 5, "max": 3},
+        {"type": "length", "max": 2.5},
+        {"type": "length", "unit": "pages", "max": 1},
+        {"type": "pattern", "pattern": "("},
+        {"type": "pattern", "pattern": ""},
+        {"type": "json", "schema": 3},
+        {"type": "json", "schema": {"type": "nothing"}},
+        {"type": "code", "tests": "print(1)"},
+        {"type": "code", "tests": "assert True", "language": "cobol"},
+        {"type": "number", "value": 1, "tolerence": 2},
+    ],
+    ids=str,
+)
+def test_a_description_that_cannot_be_followed_is_refused(check: object) -> None:
+    with pytest.raises(CheckError):
+        parse_check(check)
+
+
+def test_lengths_are_counted_as_people_count() -> None:
+    text = "你好，world! It's 很好。"
+    assert length(text, "words") == 6
+    assert length(text, "sentences") == 2
+    assert length("一 二\n三", "characters") == 3
+
+
+@given(st.text())
+def test_any_answer_can_be_checked(text: str) -> None:
+    for check in (
+        {"type": "number", "value": 1},
+        {"type": "choice", "choices": ["a", "b"], "answer": "A"},
+        {"type": "exact", "any": ["a"]},
+        {"type": "contains", "none": ["a"]},
+        {"type": "length", "unit": "sentences", "max": 3},
+        {"type": "pattern", "pattern": "a"},
+        {"type": "json", "schema": {}},
+    ):
+        rule = parse_check(check)
+        assert not isinstance(rule, CodeCheck)
+        assert isinstance(rule.problem(text), str)
