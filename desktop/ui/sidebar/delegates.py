@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
 
 from desktop.i18n import translate
@@ -37,6 +37,8 @@ class RowDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(area, look.radius, look.radius)
         if is_open:
             bar = QRectF(area.left(), area.top() + look.px(7), look.px(3), area.height() - look.px(14))
+            if QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft:
+                bar.moveRight(area.right())
             painter.setBrush(look.color("violet"))
             painter.drawRoundedRect(bar, bar.width() / 2, bar.width() / 2)
         if row == self.focused:

@@ -209,7 +209,8 @@ class WindowLayout(QMainWindow):
         self._foot.setSpacing(0)
         for row in (self._banner_row, self._foot_row):
             # The width of the transcript's scroll bar, so that all texts are in one column.
-            row.setContentsMargins(0, 0, look.px(12), 0)
+            bar = look.px(12)
+            row.setContentsMargins(*((bar, 0, 0, 0) if self.isRightToLeft() else (0, 0, bar, 0)))
         for part in (self._foot_widget, self._banners):
             if part is not None:
                 part.setMaximumWidth(themes().column + 2 * look.space(3))

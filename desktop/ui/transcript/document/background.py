@@ -102,7 +102,8 @@ class BlockBackground:
         painter.setPen(theme.color("ink-2"))
         painter.setFont(theme.font_small)
         header = QRectF(box.left() + theme.px(CODE_PAD), box.top(), box.width() / 2, theme.px(CODE_HEADER))
-        painter.drawText(header, int(Qt.AlignmentFlag.AlignVCenter), block.language)
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute  # in a mirrored window, too
+        painter.drawText(header, int(Qt.AlignmentFlag.AlignVCenter | left), block.language)
 
     def _paint_quotes(self, painter: QPainter, block_box: BlockBox) -> None:
         theme, style = self._renderer.style.theme, self._renderer.style

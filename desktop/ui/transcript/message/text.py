@@ -100,6 +100,9 @@ class MessageText(QTextBrowser):
             | Qt.TextInteractionFlag.LinksAccessibleByMouse
             | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
+        # In a mirrored window Qt would begin at the right end of a range that this widget does not scroll. The
+        # direction of each paragraph is that of its own text, see `is_right_to_left`.
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self.setOpenLinks(False)
         self.setAcceptDrops(False)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
@@ -41,6 +42,44 @@ PAIRS = [
 def test_every_text_can_be_read(name, background, ink):
     colors = tokens()[name]
     assert contrast(QColor(colors[ink]), QColor(colors[background])) >= 4.5
+
+
+def rules() -> list[tuple[str, dict[str, str]]]:
+    """(selector, colour names by property) of each rule of the style sheet."""
+    text = re.sub(r"/\*.*?\*/", "", paths.asset("window.qss").read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = []
+    for selector, body in re.findall(r"([^{}]+)\{([^{}]*)\}", text):
+        properties = dict(re.findall(r"([\w-]+)\s*:\s*\$(\w+)\s*;", body))
+        found.append(
+            (" ".join(selector.split()), {name: color.replace("_", "-") for name, color in properties.items()})
+        )
+    return found
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_every_rule_of_the_style_sheet_has_text_that_can_be_read(name):
+    colors, seen = tokens()[name], 0
+    for selector, properties in rules():
+        pairs = [("color", "background"), ("selection-color", "selection-background-color")]
+        for ink, ground in pairs:
+            # WCAG 2 leaves out controls that cannot be used (success criterion 1.4.3).
+            if ink in properties and ground in properties and ":disabled" not in selector:
+                seen += 1
+                ratio = contrast(QColor(colors[properties[ink]]), QColor(colors[properties[ground]]))
+                assert ratio >= 4.5, (selector, properties, ratio)
+    assert seen > 15
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize(("mark", "alpha"), [("warn", 0.3), ("violet", 0.28)])
+@pytest.mark.parametrize("ground", ["page", "code", "violet-soft"])
+def test_text_that_is_marked_or_selected_can_be_read(name, mark, alpha, ground):
+    colors = tokens()[name]
+    over, under = QColor(colors[mark]), QColor(colors[ground])
+    mixed = QColor.fromRgbF(
+        *(alpha * a + (1 - alpha) * b for a, b in zip(over.getRgbF()[:3], under.getRgbF()[:3], strict=True))
+    )
+    assert contrast(QColor(colors["ink"]), mixed) >= 4.5
 
 
 def test_the_tokens_are_read_as_by_tomllib():
