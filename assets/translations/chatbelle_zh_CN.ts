@@ -2715,6 +2715,10 @@
         <source>Between programs on this computer, such as a model that is served to them alone</source>
         <translation>本机程序之间的往来，例如只提供给本机程序的模型服务</translation>
     </message>
+    <message>
+        <source>Serving a model to programs on this computer alone</source>
+        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
+    </message>
 </context>
 <context>
     <name>Reading</name>
