@@ -46,11 +46,13 @@ def output_folder(text: str) -> Path:
     return Path(text)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """A `type` for argparse: whole numbers from `least`."""
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A `type` for argparse: whole numbers from `least`, to `most`."""
 
     def convert(text: str) -> int:
         number = int(text)
+        if most is not None and not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
         if number < least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least}")
         return number

@@ -11,7 +11,7 @@ from belle.cli.chat.model import sampling_of
 from belle.cli.fallbacks import note_fallbacks
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.protocol import Load, ModelInfo
+from belle.engine.process.protocol import MOST_PARALLEL, Load, ModelInfo
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, ResolvedModel, resolve
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, get_template
@@ -26,7 +26,12 @@ examples:
 
 It answers /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models and /health, as OpenAI's clients ask:
 OpenAI(base_url="http://127.0.0.1:8080/v1", api_key=TOKEN). The token is made at the first start and kept in a file that
-only you can read. One answer is made at a time; clients that wait take turns. Ctrl-C ends it.
+only you can read. Four requests are answered at once (--parallel): what several prompts begin with is read once, and
+each may use as much of the context as the others leave. Further clients wait and take turns. Ctrl-C ends it.
+
+The same request with a seed, or with temperature 0, gets the same text each time while it is answered alone. Beside
+others its numbers are computed in larger batches, whose roundings differ in the last bits, so now and then another word
+is chosen. With --parallel 1 it is the same always.
 
 exit status: 0 by --end-with-input; 2 a mistake, in words; 130 after Ctrl-C.
 """
@@ -45,7 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a name that “belle models” lists, or the path of a GGUF file (default: starter)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this computer alone)")
-    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="port; 0 takes a free one (8080)")
+    parser.add_argument(
+        "--port", type=whole(0, (1 << 16) - 1), default=8080, metavar="N", help="port; 0 takes a free one (8080)"
+    )
     parser.add_argument("--token", metavar="TEXT", help="what clients have to show, instead of the token that is kept")
     parser.add_argument("--no-token", action="store_true", help="ask for none; only where nobody else can connect")
     parser.add_argument(
@@ -61,6 +68,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
     add_attention_options(parser)
+    parser.add_argument(
+        "--parallel",
+        type=whole(1, MOST_PARALLEL),
+        default=4,
+        metavar="N",
+        help=f"requests answered at once, 1 to {MOST_PARALLEL} (4)",
+    )
     parser.add_argument("--max-tokens", type=whole(1), metavar="N", help="end every answer after N tokens")
     parser.add_argument("--max-waiting", type=whole(0), default=64, metavar="N", help="requests that may wait (64)")
     parser.add_argument(
@@ -90,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         prompt_cache=_cache_bytes(arguments.cache),
         kv_type=arguments.kv_type,
         flash_attention=arguments.flash_attention,
+        parallel=arguments.parallel,
     )
     settings = ServerSettings(
         host=arguments.host,
@@ -121,13 +136,6 @@ def run(arguments: argparse.Namespace) -> int:
         ends_with=sys.stdin.fileno() if arguments.end_with_input else None,
     )
     return 0
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
-    return port
 
 
 def _template(wanted: str | None, model: ResolvedModel) -> str | None:

@@ -10,6 +10,8 @@ from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.decoder import Decoder
 from belle.engine.answer.kv_states import ConversationStates
 from belle.engine.answer.prompt_builder import PromptBuilder
+from belle.engine.answer.schedule.prompt_cache import PromptCache
+from belle.engine.answer.schedule.scheduler import AnswerScheduler, Tuners
 from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
@@ -38,7 +40,8 @@ class LoadedModel:
     Args:
         command: what to load.
         on_progress: called with a fraction of 0…1; returns False to give up (raises LoadCancelled).
-        stop: interrupts the answer in progress.
+        stop: interrupts the evaluation in progress.
+        is_stopped: whether the request with this id is to end now.
         has_thought_enough: whether the thought of a request, by its number, is to end.
         emit: takes the events of the session.
         log: of llama.cpp.
@@ -52,6 +55,7 @@ class LoadedModel:
         *,
         on_progress: Callable[[float], bool],
         stop: StopFlag,
+        is_stopped: Callable[[int], bool] = lambda _: False,
         has_thought_enough: Callable[[int], bool] = lambda _: False,
         emit: Callable[[Event], None],
         log: NativeLog,
@@ -71,7 +75,15 @@ class LoadedModel:
         self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
 
         def open_context(attention: Attention) -> Context:
-            return Context(self._model, n_ctx, on_gpu=bool(devices), stop=stop, log=log, attention=attention)
+            return Context(
+                self._model,
+                n_ctx,
+                on_gpu=bool(devices),
+                stop=stop,
+                log=log,
+                attention=attention,
+                n_sequences=command.parallel,
+            )
 
         try:
             self._context = self._open_context(open_context, attention)
@@ -85,7 +97,7 @@ class LoadedModel:
         vocabulary = self._model.vocabulary
         answers = AnswerTokens(vocabulary.piece)
         states = None
-        if command.state_folder is not None:
+        if command.state_folder is not None and command.parallel == 1:
             files = StateFiles(Path(command.state_folder))
             states = ConversationStates(
                 files,
@@ -98,18 +110,22 @@ class LoadedModel:
         self.prompts = PromptBuilder(
             vocabulary, answers, n_ctx=self._context.n_ctx, n_ctx_train=self._model.n_ctx_train
         )
-        decoder = Decoder(
-            vocabulary,
+        scheduler = AnswerScheduler(
             self._context,
-            decode_threads=tuner(DECODE_PACE),
-            prefill_threads=tuner(PREFILL_PACE),
-            stop=stop,
-            has_thought_enough=has_thought_enough,
-            emit=emit,
-            prompt_cache=command.prompt_cache,
+            PromptCache(self._context, command.prompt_cache),
+            Tuners(tuner(DECODE_PACE), tuner(DECODE_PACE), tuner(PREFILL_PACE)),
+            is_stopped=is_stopped,
         )
         self.session = AnswerSession(
-            vocabulary, self._context, self.prompts, decoder, answers=answers, states=states, emit=emit
+            vocabulary,
+            self.prompts,
+            Decoder(vocabulary, self._context, has_thought_enough=has_thought_enough),
+            scheduler,
+            n_ctx=self._context.n_ctx,
+            answers=answers,
+            states=states,
+            emit=emit,
+            log=log,
         )
         self._embedder = Embedder(self._model, threads=usable_cores()[0], stop=stop)
         self._info = self._describe(devices)
@@ -131,6 +147,11 @@ class LoadedModel:
             can_switch_thinking=template.can_switch_thinking,
             tool_syntax=template.tool_syntax or "",
         )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several requests are answered at once."""
+        return len(self._context.sequences) > 1
 
     def set_template(self, template_id: str) -> None:
         """Answer with another prompt template from now on. Raises KnownError."""

@@ -1,8 +1,9 @@
 """The worker process: `python -m belle.engine.worker`. It loads one model and answers, in JSON lines over its pipes.
 
 Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `answer_now`,
-`quit`, the end of stdin); the main thread owns llama.cpp and executes everything else in order. Templates are listed in
-a short-lived third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes
+`quit`, the end of stdin); the main thread owns llama.cpp and executes everything else in order. Where several requests
+are answered at once (`Load.parallel`), they are taken up between two steps of those in progress. Templates are listed
+in a short-lived third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes
 to stderr.
 """
 
@@ -12,7 +13,9 @@ import os
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -61,6 +64,7 @@ class Worker:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
+        self._postponed: deque[tuple[Command, float] | None] = deque()  # taken from the queue, and not executed yet
         self._model: LoadedModel | None = None
         self._embedder: LoadedEmbedder | None = None  # in place of `_model`
         self._finished = threading.Event()
@@ -79,11 +83,14 @@ class Worker:
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while (item := self._next_command()) is not None:
             self._execute(*item)
+            self._finish_answers()
         self._close_model()
         self._finished.set()
 
     def _next_command(self) -> tuple[Command, float] | None:
         """Wait for a command; None is the end. What was read is saved when nothing has come for a while."""
+        if self._postponed:
+            return self._postponed.popleft()
         try:
             return self._commands.get(timeout=_IDLE_S)
         except queue.Empty:
@@ -107,6 +114,9 @@ class Worker:
                     self._requests.stop(request_id)
                 case AnswerNow(id=request_id):
                     self._requests.answer_now(request_id)
+                case Load(parallel=parallel):
+                    self._requests.allow(parallel)
+                    self._commands.put((command, arrived))
                 case Generate(id=request_id) | Embed(id=request_id) if not self._requests.accept(request_id):
                     message = "Another answer is being generated."
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
@@ -127,8 +137,10 @@ class Worker:
         if self._requests.quitting:
             return
         match command:
-            case Generate() | Embed():
-                self._answer(command, arrived)
+            case Generate():
+                self._begin_answer(command, arrived)
+            case Embed():
+                self._embed(command)
             case Count():
                 try:
                     self._loaded().session.count(command)
@@ -180,6 +192,7 @@ class Worker:
                     command,
                     on_progress=on_progress,
                     stop=self._flag,
+                    is_stopped=self._requests.is_stopped,
                     has_thought_enough=self._requests.has_thought_enough,
                     emit=self._outbox.send,
                     log=self._log,
@@ -206,23 +219,50 @@ class Worker:
         except KnownError as error:
             self._fail(command.id, error)
 
-    def _answer(self, command: Generate | Embed, arrived: float) -> None:
+    def _begin_answer(self, command: Generate, arrived: float) -> None:
         self._requests.begin(command.id)
-        failure: KnownError | None = None
-        done: Done | Embedded
+        on_end = partial(self._end, command.id)
         try:
-            if isinstance(command, Embed):
-                done = (self._embedder or self._loaded()).embed(command)
-            else:
-                done = self._loaded().session.generate(command, arrived)
+            self._loaded().session.generate(command, arrived, on_end)
         except KnownError as error:
-            failure = error
+            on_end(error)
+
+    def _finish_answers(self) -> None:
+        """Go on with all answers until they have ended, and with what is asked for meanwhile."""
+        while self._model is not None and self._model.session.is_answering:
+            self._model.session.step()
+            while self._postponed or not self._commands.empty():
+                if not self._postponed:
+                    self._postponed.append(self._commands.get())
+                item = self._postponed[0]
+                if item is None or not self._fits_between(item[0], self._model):
+                    break
+                self._postponed.popleft()
+                self._execute(*item)
+
+    def _fits_between(self, command: Command, model: LoadedModel) -> bool:
+        """Whether a command can be executed between two steps of answers."""
+        match command:
+            case Generate():
+                return model.session.has_room
+            case Embed() | Count():
+                return model.is_shared
+        return False
+
+    def _embed(self, command: Embed) -> None:
+        self._requests.begin(command.id, alone=True)
+        try:
+            self._end(command.id, (self._embedder or self._loaded()).embed(command))
+        except KnownError as error:
+            self._end(command.id, error)
+
+    def _end(self, request_id: int, result: Done | Embedded | KnownError) -> None:
         # Finished before the client is told: its next request, sent at once, must not be refused as “busy”.
-        self._requests.finish(command.id)
-        if failure is not None:
-            self._fail(command.id, failure)
+        self._requests.finish(request_id)
+        if isinstance(result, KnownError):
+            self._fail(request_id, result)
         else:
-            self._outbox.send(done)
+            self._outbox.send(result)
 
     def _loaded(self) -> LoadedModel:
         if self._model is None:

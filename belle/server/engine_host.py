@@ -90,7 +90,7 @@ class EngineHost:
     async def generate(self, request: Generate) -> AsyncGenerator[Event]:
         """Yield the events of an answer, the last of which is `Done`. Closed early, it stops the answer.
 
-        To be asked for one answer at a time. Raises KnownError.
+        To be asked for as many answers at once as `Load.parallel` says. Raises KnownError.
         """
         await self._until_ready()
         queue = self._open[request.id] = asyncio.Queue()
@@ -127,7 +127,7 @@ class EngineHost:
         return event
 
     async def _stop(self, request_id: int, queue: asyncio.Queue[Event | KnownError]) -> None:
-        """Stop an answer and wait for its end: the next one must not find it in the way."""
+        """Stop an answer and wait for its end: until then it takes a place."""
         self._client.stop(request_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S + CLOSE_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""Whose turn it is: one answer is made at a time, and clients that wait take turns, whoever sends more.
+"""Whose turn it is: a few answers are made at once, and clients that wait take turns, whoever sends more.
 
 A program with twenty requests waiting and one with a single request get every second answer each. Within a client the
 order is that of arrival.
@@ -20,25 +20,28 @@ _SMOOTHING = 0.3
 
 
 class FairQueue:
-    """Hands the engine from client to client. Belongs to one event loop.
+    """Hands the places of the engine from client to client. Belongs to one event loop.
 
     Args:
         most_waiting: requests that may wait; further ones are refused with 429.
+        places: requests that are answered at once.
     """
 
-    def __init__(self, most_waiting: int) -> None:
+    def __init__(self, most_waiting: int, places: int = 1) -> None:
         self._most_waiting = most_waiting
+        self._places = places
         self._admitted = 0
-        self._taken = False
+        self._free = places
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._usual_s = 1.0
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Let a request in, which may then take any number of turns. Raises ApiError(429) when too many wait."""
-        if self._admitted > self._most_waiting:
-            retry = min(_LONGEST_RETRY_S, math.ceil(self._usual_s * self._admitted))
-            message = f"{self._admitted - 1} requests are waiting already. Try again in {retry} s."
+        waiting = self._admitted - self._places
+        if waiting >= self._most_waiting:
+            retry = min(_LONGEST_RETRY_S, math.ceil(self._usual_s * self._admitted / self._places))
+            message = f"{waiting} requests are waiting already. Try again in {retry} s."
             raise ApiError(429, message, code="queue_full", headers={"Retry-After": str(retry)})
         self._admitted += 1
         try:
@@ -49,9 +52,10 @@ class FairQueue:
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
         """Wait until it is the turn of `client`; it ends with the block."""
-        if self._taken:
-            await self._wait(client)
-        self._taken = True
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(client)  # a place is passed on, and does not become free in between
         started = monotonic()
         try:
             yield
@@ -85,8 +89,8 @@ class FairQueue:
                 self._waiting.move_to_end(client)
             if not has_gone:
                 future.set_result(None)
-                return  # still taken, by that one
-        self._taken = False
+                return
+        self._free += 1
 
     def _forget(self, client: str, future: asyncio.Future[None]) -> None:
         futures = self._waiting.get(client)

@@ -43,7 +43,7 @@ def serve(
     """Serve a model until Ctrl-C or SIGTERM.
 
     Args:
-        load: the model.
+        load: the model, and how many requests are answered at once.
         settings: of the server.
         sampling: of the model, for what a request does not say.
         on_ready: called with the address of the API when requests are taken, and with what is known of the model.
@@ -58,7 +58,7 @@ def serve(
     network.ask(use, settings.model_name, settings.host)
     listening = _listen(settings)
     host = EngineHost(load, on_loading=on_loading, on_safer_mode=on_safer_mode)
-    served = ServedModel(host, settings, sampling, FairQueue(settings.most_waiting))
+    served = ServedModel(host, settings, sampling, FairQueue(settings.most_waiting, load.parallel))
 
     server = _Server(_config(served), host)
 

@@ -20,7 +20,7 @@ class ServerSettings:
         origins: of web pages that may ask, `*` for all.
         allowed_hosts: names besides the usual ones by which clients may call this machine.
         model_name: by which clients ask for the model.
-        most_waiting: requests that may wait while one is answered.
+        most_waiting: requests that may wait while others are answered.
         most_body_bytes: of a request.
         most_messages: of a conversation.
         most_tokens: of an answer; None for what the context holds.

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.text_stream import TextStream
-from belle.engine.process.protocol import Done, Event, Generate, Logprobs, Stats, StopReason, Text, Thinking
+from belle.engine.process.protocol import Done, Event, Generate, Logprobs, Prefill, Stats, StopReason, Text, Thinking
 from belle.prompts.thinking import ThinkingStream, unopened_thought
 
 
@@ -43,6 +43,11 @@ class AnswerInProgress:
     _unsent: list[str] = field(default_factory=list)
     _first_token_at: float | None = None
     _answer_at: float | None = None  # when the answer began, after the thoughts
+
+    def tell_progress(self, read: int, seconds_left: float | None) -> None:
+        """So many tokens of the prompt, from the first on, are in the KV cache."""
+        reused = self.reused_tokens
+        self.emit(Prefill(self.request.id, read - reused, self.prompt_tokens - reused, reused, seconds_left))
 
     def begin(self) -> None:
         """A token is there; the first one's time counts."""

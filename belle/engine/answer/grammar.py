@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.engine.llama.model import Vocabulary
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
@@ -26,24 +27,29 @@ class Grammar:
     Args:
         source: GBNF with a rule `root`.
         vocabulary: of the model.
+        log: of llama.cpp.
 
     Raises KnownError("bad_grammar") when llama.cpp cannot read it.
     """
 
-    def __init__(self, source: str, vocabulary: Vocabulary) -> None:
+    def __init__(self, source: str, vocabulary: Vocabulary, log: NativeLog) -> None:
         self._size = vocabulary.size
+        log.errors()
         self._sampler = llama.llama_sampler_init_grammar(vocabulary.handle, source.encode(), b"root")
-        if self._sampler is None:
+        # Of a grammar that llama.cpp cannot read it makes a sampler that allows everything; only its log tells.
+        reason = log.reason()
+        if reason or self._sampler is None:
+            self.close()
             message = "llama.cpp cannot read the grammar that the answer is to follow."
-            raise KnownError("bad_grammar", message, "Simplify the schema or the grammar.")
+            raise KnownError("bad_grammar", message, "Simplify the schema or the grammar.", log=reason)
         self._ids = np.arange(self._size, dtype=np.int32)
 
-    def sample(self, chain: llama.llama_sampler_p, context: llama.llama_context_p) -> int:
-        """The next token by `chain`, one that the grammar allows; both take note of it.
+    def sample(self, chain: llama.llama_sampler_p, context: llama.llama_context_p, row: int) -> int:
+        """The next token by `chain` and a row of logits, one that the grammar allows; both take note of it.
 
         Raises KnownError("grammar_stuck") when no token of the vocabulary is allowed.
         """
-        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(context, -1), (self._size,))
+        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(context, row), (self._size,))
         token = self._draw(chain, self._candidates(logits))
         if not self._allows(token):
             candidates = self._candidates(logits)

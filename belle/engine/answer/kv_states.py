@@ -25,7 +25,8 @@ from belle.documents import read_json_object
 from belle.durable import write_text
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.state_files import StateFiles
-from belle.engine.llama.context import Context, shared_length
+from belle.engine.llama.context import Context
+from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.processor import library_digest
 from belle.errors import KnownError
 from belle.texts import json_text
@@ -56,7 +57,7 @@ class ConversationStates:
         files: where they are.
         budget: bytes that all of them together may take; 0 keeps none.
         model: the GGUF that the context belongs to.
-        context: the one cache in memory.
+        context: the one cache in memory, with one sequence.
         vocabulary_size: tokens of the model.
         answers: the exact tokens of answers, which a saved conversation brings along.
     """
@@ -73,7 +74,8 @@ class ConversationStates:
     ) -> None:
         self._files = files
         self._budget = budget
-        self._context = context
+        self._n_ctx = context.n_ctx
+        self._sequence = context.sequences[0]
         self._vocabulary_size = vocabulary_size
         self._answers = answers
         self._engine = _engine_identity(model, context)
@@ -102,16 +104,16 @@ class ConversationStates:
         """The `prompt` of the conversation entered last is read next: bring back its cache, where that spares it."""
         self._begun = True
         saved, self._found = self._found, None
-        if saved is None or len(saved.tokens) > self._context.n_ctx:
+        if saved is None or len(saved.tokens) > self._n_ctx:
             return
-        gain = shared_length(saved.tokens, prompt) - shared_length(self._context.tokens, prompt)
+        gain = shared_length(saved.tokens, prompt) - shared_length(self._sequence.tokens, prompt)
         if gain < FEWEST_TOKENS:
             return
         cache = self._files.cache(self._name)
-        if not _is_intact(cache, saved.crc32) or not self._context.restore(cache):
+        if not _is_intact(cache, saved.crc32) or not self._sequence.restore(cache):
             self._files.delete(self._name)
             return
-        self._saved = list(self._context.tokens)
+        self._saved = list(self._sequence.tokens)
         with suppress(OSError):  # a disk that cannot be written, or the file is gone meanwhile
             os.utime(self._files.sidecar(self._name))
 
@@ -127,15 +129,15 @@ class ConversationStates:
 
     def save(self) -> None:
         """Write the conversation entered last, unless its file has all of it already."""
-        context = self._context
-        if not (self._name and self._begun) or len(context.tokens) < FEWEST_TOKENS or context.tokens == self._saved:
+        sequence = self._sequence
+        if not (self._name and self._begun) or len(sequence.tokens) < FEWEST_TOKENS or sequence.tokens == self._saved:
             return
         with suppress(OSError, KnownError):
             self._write()
 
     def _write(self) -> None:
-        context, files, name = self._context, self._files, self._name
-        size = context.state_bytes
+        sequence, files, name = self._sequence, self._files, self._name
+        size = sequence.state_bytes
         paths.private_folder(files.folder)
         if size > self._budget or shutil.disk_usage(files.folder).free < size + _LEFT_ON_DISK:
             files.delete(name)
@@ -143,20 +145,20 @@ class ConversationStates:
         files.shrink(self._budget - size, but=name)
         unfinished = files.unfinished(name)
         try:
-            if not context.save(unfinished):
+            if not sequence.save(unfinished):
                 return
             sidecar = {
                 "format": _FORMAT,
                 "engine": self._engine,
                 "size": unfinished.stat().st_size,
                 "crc32": _crc32(unfinished),
-                "tokens": context.tokens,
+                "tokens": sequence.tokens,
                 "answers": self._answers.exact(self._spoken),
             }
             # Between the two renames the sidecar is of another file, which its CRC tells.
             unfinished.replace(files.cache(name))
             write_text(files.sidecar(name), json_text(sidecar))
-            self._saved = list(context.tokens)
+            self._saved = list(sequence.tokens)
         finally:
             unfinished.unlink(missing_ok=True)
 

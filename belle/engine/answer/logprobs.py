@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.llama.context import N_OUTPUTS, Context
 from belle.engine.process.protocol import TokenLogprob
 
 
@@ -33,18 +32,6 @@ class LogprobReader:
         tokens = tuple(self._unsent)
         self._unsent.clear()
         return tokens
-
-    def read_prompt(self, context: Context, prompt: Sequence[int]) -> Iterator[tuple[TokenLogprob, ...]]:
-        """Read all but the last token of a prompt into an empty cache, a few at a time, and yield those of all.
-
-        Raises Interrupted.
-        """
-        context.keep_prefix(())
-        yield (self.of(prompt[0], None),)
-        for start in range(0, len(prompt) - 1, N_OUTPUTS):
-            following = prompt[start + 1 : start + 1 + N_OUTPUTS]
-            rows = context.evaluate_rows(prompt[start : start + len(following)])  # [len(following), n_vocab]
-            yield tuple(self.of(token, row) for token, row in zip(following, rows, strict=True))
 
     def of(self, token: int, logits: NDArray[np.float32] | None) -> TokenLogprob:
         """That of one token; without logits it is not known."""

@@ -8,7 +8,7 @@ from belle.documents import parse_json
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.overflow import FittedPrompt, check_length, fit, room_for_prompt
 from belle.engine.answer.prompt import Renderer, raw_prompt
-from belle.engine.llama.context import shared_length
+from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.model import Vocabulary
 from belle.engine.process.protocol import Generate
 from belle.errors import KnownError

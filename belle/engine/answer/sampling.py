@@ -51,11 +51,11 @@ class Sampler:
         """Draw only what the grammar allows from now on."""
         self._follows = True
 
-    def sample(self, context: llama.llama_context_p) -> int:
-        """The next token, by the logits of the last decoded one. Raises KnownError("grammar_stuck")."""
+    def sample(self, context: llama.llama_context_p, row: int) -> int:
+        """The next token, by the logits in a row of the last batch. Raises KnownError("grammar_stuck")."""
         if self._grammar is not None and self._follows:
-            return self._grammar.sample(self._chain, context)
-        token: int = llama.llama_sampler_sample(self._chain, context, -1)
+            return self._grammar.sample(self._chain, context, row)
+        token: int = llama.llama_sampler_sample(self._chain, context, row)
         return token
 
     def close(self) -> None:

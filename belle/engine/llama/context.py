@@ -1,18 +1,17 @@
-"""The context of a chat: its KV cache, reuse of a common prefix, evaluations that can be interrupted."""
+"""The context of a chat: its KV cache for one or several sequences, evaluations that can be interrupted."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
 from belle.engine.llama.attention import PLAIN, Attention
+from belle.engine.llama.kv_sequence import KvSequence
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model, not_a_chat_model
 from belle.engine.llama.native_log import NativeLog
@@ -22,13 +21,14 @@ N_BATCH = 512
 """Most tokens that one call of `Context.evaluate` takes."""
 
 N_OUTPUTS = 16
-"""Most tokens of which one call of `Context.evaluate_rows` gives the logits."""
+"""Most tokens of which one part of a batch gives the logits, while every other part gives those of one."""
 
 GGML_KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": llama.GGML_TYPE_Q4_0}
 """ggml's numbers of the types of a KV cache."""
 
 ABORTED = 2
 """What `llama_decode` returns when the abort callback asked for an end."""
+_NO_ROOM = 1
 
 _ROUNDED_TO = 256
 _FLASH = {
@@ -36,7 +36,6 @@ _FLASH = {
     "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
     "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
-_SEQUENCE = 0
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error, but what was asked for
@@ -68,13 +67,64 @@ class StopFlag:
         return self._text[0] != b"\x00"
 
 
-def shared_length(ours: Sequence[int], theirs: Sequence[int]) -> int:
-    """With how many equal tokens the two begin."""
-    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+class CacheFullError(Exception):
+    """No room for a batch beside what the sequences hold; the KV cache is as it was before it."""
+
+
+class BatchPart(NamedTuple):
+    """What one sequence adds to a batch; of the last `n_outputs` tokens, llama.cpp gives the logits after them."""
+
+    sequence: KvSequence
+    tokens: Sequence[int]
+    n_outputs: int = 1
+
+
+class _Batch:
+    """llama.cpp's `llama_batch` of at most `N_BATCH` tokens of any sequences, filled anew for every evaluation."""
+
+    def __init__(self, n_sequences: int) -> None:
+        self._tokens = np.zeros(N_BATCH, np.int32)
+        self._positions = np.zeros(N_BATCH, np.int32)
+        self._counts = np.ones(N_BATCH, np.int32)  # sequences that a token belongs to
+        self._numbers = np.arange(n_sequences, dtype=np.int32)
+        self._owners = np.zeros(N_BATCH, np.uintp)  # of each token, the address of its number in `_numbers`
+        self._outputs = np.zeros(N_BATCH, np.int8)
+        self.native = llama.llama_batch(
+            n_tokens=0,
+            token=_pointer(self._tokens, ctypes.c_int32),
+            embd=None,
+            pos=_pointer(self._positions, ctypes.c_int32),
+            n_seq_id=_pointer(self._counts, ctypes.c_int32),
+            seq_id=_pointer(self._owners, ctypes.POINTER(ctypes.c_int32)),
+            logits=_pointer(self._outputs, ctypes.c_int8),
+        )
+
+    def clear(self) -> None:
+        """Begin another batch."""
+        self._outputs[: self.native.n_tokens] = 0
+        self.native.n_tokens = 0
+
+    def add(self, part: BatchPart) -> None:
+        """Add tokens that come after those of their sequence."""
+        sequence, start = part.sequence, self.native.n_tokens
+        end, position = start + len(part.tokens), len(sequence.tokens)
+        self._tokens[start:end] = part.tokens
+        self._positions[start:end] = np.arange(position, position + end - start)
+        self._owners[start:end] = self._numbers.ctypes.data + sequence.number * self._numbers.itemsize
+        self._outputs[end - part.n_outputs : end] = 1
+        sequence.rows = range(end - part.n_outputs, end)
+        self.native.n_tokens = end
+
+
+def _pointer(array: NDArray[Any], kind: Any) -> Any:
+    return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
 
 
 class Context:
-    """One sequence of tokens and their KV cache. Belongs to one thread. To be closed before the model.
+    """The KV cache of a model, for one sequence of tokens or several. Belongs to one thread. To be closed before the
+    model.
+
+    The sequences share its cells: each may take all of them that the others leave.
 
     Args:
         model: outlives the context.
@@ -83,6 +133,7 @@ class Context:
         stop: interrupts evaluations.
         log: where llama.cpp writes its reasons.
         attention: as `choose_attention` has found it possible.
+        n_sequences: that it may hold.
 
     Raises KnownError("out_of_memory") when there is no memory for the KV cache, KnownError("not_a_chat_model") when the
     model has none.
@@ -97,14 +148,16 @@ class Context:
         stop: StopFlag,
         log: NativeLog,
         attention: Attention = PLAIN,
+        n_sequences: int = 1,
     ) -> None:
         params = llama.llama_context_default_params()
         # llama.cpp rounds up too, but then limits n_batch to the size before rounding.
         params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
         params.n_batch = N_BATCH
         params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
+        params.n_seq_max, params.kv_unified = n_sequences, n_sequences > 1
         # Few tokens' logits are needed: with a large vocabulary this saves hundreds of megabytes.
-        params.n_outputs_max = N_OUTPUTS
+        params.n_outputs_max = N_OUTPUTS + n_sequences - 1
         params.flash_attn_type = _FLASH[attention.flash]
         params.type_k = params.type_v = GGML_KV_TYPES[attention.kv_type]
         log.errors()
@@ -118,111 +171,71 @@ class Context:
             raise not_a_chat_model(model.path)
         self._on_gpu = on_gpu
         self.attention = attention
-        self._stop = stop
+        self._stop = stop  # llama.cpp reads its byte as long as there is a context
         self._log = log
         llama.llama_set_abort_callback(self.handle, *stop.callback)
         self.n_ctx: int = llama.llama_n_ctx(self.handle)
-        self.tokens: list[int] = []
-        self._ids = (llama.llama_token * N_BATCH)()
-        self._batch = llama.llama_batch_get_one(self._ids, N_BATCH)
-        self._every_row = (ctypes.c_int8 * N_OUTPUTS)(*[1] * N_OUTPUTS)
+        self.n_ubatch: int = params.n_ubatch
+        can_cut = not (llama.llama_model_is_recurrent(model.handle) or llama.llama_model_is_hybrid(model.handle))
+        self.sequences = tuple(KvSequence(self.handle, number, can_cut=can_cut) for number in range(n_sequences))
+        self._is_interleaved = False  # cells of several sequences lie among each other, or did
+        self._batch = _Batch(n_sequences)
         self._n_vocab = model.vocabulary.size
 
-    def keep_prefix(self, tokens: Sequence[int]) -> int:
-        """Keep the part of the cache that is a prefix of `tokens`; returns its length in tokens.
+    def evaluate(self, *parts: BatchPart) -> None:
+        """Read at most `N_BATCH` tokens, of each sequence those after what it has; `KvSequence.rows` tells the logits.
 
-        Keys and values depend only on the tokens before them, so a common prefix need not be evaluated again. Models
-        that cannot forget a part of what they read (recurrent ones) keep all or nothing.
+        Raises Interrupted when stopped, CacheFullError when there is no room, KnownError("backend_error") when
+        llama.cpp fails; the cache is then as before.
         """
-        self._cut(shared_length(self.tokens, tokens))
-        return len(self.tokens)
-
-    def evaluate(self, tokens: Sequence[int]) -> None:
-        """Read at most `N_BATCH` tokens after those in the cache; the logits of the last can then be sampled from.
-
-        Raises Interrupted when stopped, KnownError("backend_error") when llama.cpp fails; the cache is then as before.
-        """
-        self._batch.logits = None  # of the last token alone
-        self._evaluate(tokens)
-
-    def evaluate_rows(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """The same for at most `N_OUTPUTS` tokens; the logits after each of them `[len(tokens), n_vocab]`.
-
-        They are llama.cpp's own memory, valid until the next evaluation.
-        """
-        self._batch.logits = self._every_row
-        self._evaluate(tokens)
-        first = llama.llama_get_logits_ith(self.handle, 0)
-        return np.ctypeslib.as_array(first, (len(tokens), self._n_vocab))
-
-    def last_logits(self) -> NDArray[np.float32]:
-        """The logits after the token evaluated last `[n_vocab]`: llama.cpp's own memory, as above."""
-        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self.handle, -1), (self._n_vocab,))
-
-    def snapshot(self) -> NDArray[np.uint8]:
-        """A copy in memory of the keys and values of all tokens in the cache."""
-        copy = np.empty(llama.llama_state_seq_get_size(self.handle, _SEQUENCE), np.uint8)
-        llama.llama_state_seq_get_data(self.handle, _bytes_of(copy), len(copy), _SEQUENCE)
-        return copy
-
-    def restore_snapshot(self, snapshot: NDArray[np.uint8], tokens: Sequence[int]) -> None:
-        """Put a copy of `tokens` back into the cache, in place of what is there. Empties it when that fails."""
-        self._cut(0, force=True)
-        if llama.llama_state_seq_set_data(self.handle, _bytes_of(snapshot), len(snapshot), _SEQUENCE):
-            self.tokens[:] = tokens
-        else:
-            self._cut(0, force=True)
-
-    def _evaluate(self, tokens: Sequence[int]) -> None:
-        count = len(tokens)
-        self._ids[:count] = tokens
-        self._batch.n_tokens = count
-        status = llama.llama_decode(self.handle, self._batch)
+        self._batch.clear()
+        for part in parts:
+            self._batch.add(part)
+        status = llama.llama_decode(self.handle, self._batch.native)
         if self._on_gpu:
             # llama_decode only queues the work on a GPU; the caller measures the time.
             llama.llama_synchronize(self.handle)
         if status == 0:
-            self.tokens += tokens
+            for part in parts:
+                part.sequence.tokens += part.tokens
+            if len(self.sequences) > 1 and not self._is_interleaved:
+                self._is_interleaved = sum(bool(sequence.tokens) for sequence in self.sequences) > 1
             return
         # A failed or aborted decode may have left some of the new tokens in the cache.
-        self._cut(len(self.tokens), force=True)
+        for part in parts:
+            part.sequence.cut(len(part.sequence.tokens), force=True)
         if status == ABORTED:
             raise Interrupted
-        message = f"llama.cpp could not evaluate {count} tokens (llama_decode returned {status})."
+        if status == _NO_ROOM:
+            raise CacheFullError
+        message = f"llama.cpp could not evaluate {self._batch.native.n_tokens} tokens (llama_decode returned {status})."
         raise KnownError(
             "backend_error", message, "Try again, or load the model anew.", status=status, log=self._log.reason()
         )
 
-    @property
-    def state_bytes(self) -> int:
-        """Size of the file that `save` would write."""
-        size: int = llama.llama_state_seq_get_size(self.handle, _SEQUENCE)
-        return size + len(self.tokens) * ctypes.sizeof(llama.llama_token)
+    def logits(self, row: int) -> NDArray[np.float32]:
+        """The logits after a token of the last batch `[n_vocab]`: llama.cpp's own memory, valid until the next one."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self.handle, row), (self._n_vocab,))
+
+    def straighten(self, sequence: KvSequence) -> None:
+        """Where no other sequence has tokens, lay this one out as if there had never been another.
+
+        Its tokens then come first and in one piece. So less of the cache is looked through, and an answer is the same
+        bit by bit whatever was answered before.
+        """
+        if not self._is_interleaved or any(other.tokens for other in self.sequences if other is not sequence):
+            return
+        copy, tokens = sequence.snapshot(), list(sequence.tokens)
+        sequence.cut(0)
+        llama.llama_memory_clear(self._memory, False)
+        if tokens:
+            sequence.restore_snapshot(copy, tokens)
+        self._is_interleaved = False
 
     @property
     def layout(self) -> str:
         """How keys and values lie in the cache: a file of one kind cannot be read as the other."""
         return f"{self.attention} gpu={self._on_gpu}"
-
-    def save(self, path: Path) -> bool:
-        """Write tokens, keys and values to `path`, in llama.cpp's own format. False when that failed."""
-        ids = (llama.llama_token * len(self.tokens))(*self.tokens)
-        written = llama.llama_state_seq_save_file(self.handle, os.fsencode(path), _SEQUENCE, ids, len(self.tokens))
-        return bool(written)
-
-    def restore(self, path: Path) -> bool:
-        """Replace the cache by what `save` wrote. False, with an empty cache, when it cannot be used."""
-        self._cut(0, force=True)
-        ids = (llama.llama_token * self.n_ctx)()
-        count = ctypes.c_size_t()
-        read = llama.llama_state_seq_load_file(
-            self.handle, os.fsencode(path), _SEQUENCE, ids, self.n_ctx, ctypes.byref(count)
-        )
-        if not read:
-            self._cut(0, force=True)
-            return False
-        self.tokens = list(ids[: count.value])
-        return True
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Set the number of threads for single tokens, and for batches of more than one."""
@@ -233,15 +246,3 @@ class Context:
         if self.handle is not None:
             llama.llama_free(self.handle)
             self.handle = None
-
-    def _cut(self, length: int, *, force: bool = False) -> None:
-        if length == len(self.tokens) and not force:
-            return
-        if length == 0 or not llama.llama_memory_seq_rm(self._memory, _SEQUENCE, length, -1):
-            llama.llama_memory_clear(self._memory, False)
-            length = 0
-        del self.tokens[length:]
-
-
-def _bytes_of(array: NDArray[np.uint8]) -> Any:
-    return ctypes.cast(array.ctypes.data, ctypes.POINTER(ctypes.c_uint8))

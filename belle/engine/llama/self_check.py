@@ -163,7 +163,7 @@ def _predictions(path: Path) -> NDArray[np.float32]:
     import llama_cpp.llama_cpp as llama
     import numpy as np
 
-    from belle.engine.llama.context import Context, StopFlag
+    from belle.engine.llama.context import BatchPart, Context, StopFlag
     from belle.engine.llama.model import Model
     from belle.engine.llama.native_log import NativeLog
 
@@ -173,7 +173,7 @@ def _predictions(path: Path) -> NDArray[np.float32]:
     tokens = np.random.default_rng(7).integers(3, model.vocabulary.size, _N_PROMPT + _N_DECODED).tolist()
     rows = []
     for part in (tokens[:_N_PROMPT], *([token] for token in tokens[_N_PROMPT:])):
-        context.evaluate(part)
+        context.evaluate(BatchPart(context.sequences[0], part))
         row = llama.llama_get_logits_ith(context.handle, -1)
         rows.append(np.ctypeslib.as_array(row, (model.vocabulary.size,)).copy())
     context.close()

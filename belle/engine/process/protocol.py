@@ -18,6 +18,9 @@ from belle.texts import utf8
 
 PROTOCOL_VERSION = 2
 
+MOST_PARALLEL = 16
+"""Requests that one model may answer at once."""
+
 StopReason = Literal["end", "stop_string", "length", "stopped", "context_full"]
 """Why an answer ended: the model's end token, a stop string, `max_tokens`, the user, no room in the context."""
 
@@ -65,6 +68,8 @@ class Load:
         state_budget: bytes that they may take together; those not used for longest make room.
         prompt_cache: bytes of memory for the KV states of conversations that others have displaced from the context.
         embeddings_only: for `Embed` alone, on the processor: the model need not be able to chat.
+        parallel: requests that are answered at once, at most `MOST_PARALLEL`; they share the context. With more than
+            one, no conversation is saved.
         kv_type: how keys and values are stored; a quantized cache needs flash attention.
         flash_attention: see `FlashAttention`.
 
@@ -84,6 +89,7 @@ class Load:
     embeddings_only: bool = False
     kv_type: KvType = "f16"
     flash_attention: FlashAttention = "auto"
+    parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)

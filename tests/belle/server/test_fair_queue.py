@@ -107,3 +107,40 @@ def test_too_many_are_refused_with_a_time_to_come_again() -> None:
         assert "2 requests" in caught.value.message
     with turns.admitted():
         pass
+
+
+@given(st.integers(1, 4), st.lists(st.sampled_from("abc"), max_size=12), st.data())
+def test_every_place_is_used_and_none_is_lost(places: int, clients: list[str], data: st.DataObject) -> None:
+    gone = data.draw(st.frozensets(st.integers(0, len(clients) - 1)) if clients else st.just(frozenset()))
+
+    async def check() -> None:
+        turns, served, most = FairQueue(1000, places), 0, 0
+
+        async def ask(client: str) -> None:
+            nonlocal served, most
+            async with turns.turn(client):
+                served += 1
+                most = max(most, served)
+                try:
+                    await asyncio.sleep(0)
+                finally:
+                    served -= 1
+
+        tasks = [asyncio.create_task(ask(client)) for client in clients]
+        await asyncio.sleep(0)
+        assert served == min(places, len(clients))
+        for number in gone:
+            tasks[number].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*[ask("last") for _ in range(places)])
+        assert most == places
+
+    run(check())
+
+
+def test_those_that_are_answered_do_not_count_as_waiting() -> None:
+    turns = FairQueue(1, 3)
+    with turns.admitted(), turns.admitted(), turns.admitted(), turns.admitted():
+        with pytest.raises(ApiError) as caught, turns.admitted():
+            pass
+        assert "1 requests" in caught.value.message

@@ -17,7 +17,20 @@ PAGE = "https://notes.example"
 @pytest.fixture(scope="module")
 def small(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that lets few wait."""
-    options = ("--ctx", "1024", "--max-waiting", "4", "--origin", PAGE, "--max-tokens", "60", "--cache", "128")
+    options = (
+        "--ctx",
+        "1024",
+        "--parallel",
+        "1",
+        "--max-waiting",
+        "4",
+        "--origin",
+        PAGE,
+        "--max-tokens",
+        "60",
+        "--cache",
+        "128",
+    )
     server = start_server(starter, tmp_path_factory.mktemp("home"), *options, "--name", "small", "--template", "chatml")
     yield server
     assert stop_server(server) == 130

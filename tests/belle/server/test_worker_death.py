@@ -20,7 +20,7 @@ STORY: list[Any] = [{"role": "user", "content": "Tell me a long story."}]
 
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = start_server("starter", tmp_path_factory.mktemp("home"), "--ctx", "512")
+    server = start_server("starter", tmp_path_factory.mktemp("home"), "--ctx", "512", "--parallel", "1")
     yield server
     stop_server(server)
 

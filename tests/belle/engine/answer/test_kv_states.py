@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.engine.answer.state_files import StateFiles
-from belle.engine.llama.context import shared_length
+from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Done, Load, Sampling
 from belle.errors import KnownError

@@ -75,3 +75,36 @@ def test_nothing_is_read_ahead_at_the_end() -> None:
     requests = OpenRequests(StopFlag())
     requests.quit()
     assert not requests.begin_reading_ahead()
+
+
+def test_a_batch_is_interrupted_when_nobody_needs_it_any_more() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.allow(2)
+    assert requests.accept(1) and requests.accept(2) and not requests.accept(3)
+    requests.begin(1)
+    requests.begin(2)
+    requests.stop(1)
+    assert requests.is_stopped(1) and not requests.is_stopped(2)
+    assert not flag
+    assert requests.accept(3)
+    requests.stop(2)
+    assert flag
+    requests.begin(3)
+    assert not flag
+    requests.finish(3)
+    assert flag
+
+
+def test_what_is_evaluated_for_one_request_alone_is_stopped_with_it() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.allow(2)
+    requests.accept(1)
+    requests.accept(2)
+    requests.begin(1)
+    requests.begin(2, alone=True)
+    requests.stop(2)
+    assert flag
+    requests.finish(2)
+    assert not flag

@@ -12,6 +12,7 @@ from belle.engine.llama.context import StopFlag
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
 from belle.engine.process.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
+from belle.errors import KnownError
 from belle.prompts import Message, template_from_gguf
 
 # A pattern that even a small model goes on with; the last thought is opened by the template, as DeepSeek-R1's does.
@@ -46,11 +47,20 @@ def model(starter: Path, native_log: NativeLog, events: list[Event], thought_eno
     loaded.close()
 
 
+def answered(model: LoadedModel, request: Generate) -> Done:
+    ends: list[Done | KnownError] = []
+    model.session.generate(request, perf_counter(), ends.append)
+    while model.session.is_answering:
+        model.session.step()
+    assert isinstance(ends[0], Done)
+    return ends[0]
+
+
 def ask(model: LoadedModel, events: list[Event], **options) -> Done:
     events.clear()
     settings = {"sampling": GREEDY, "max_tokens": 24, "stop": ("\n",)} | options
     request = Generate(1, settings.pop("messages", (Message("user", PATTERN),)), **settings)
-    done = model.session.generate(request, perf_counter())
+    done = answered(model, request)
     assert "".join(e.text for e in events if isinstance(e, Thinking)) == done.thinking
     assert "".join(e.text for e in events if isinstance(e, Text)) == done.text
     return done
@@ -140,7 +150,7 @@ def test_a_thought_that_the_prompt_did_not_show_as_open_is_told_at_the_end(model
     try:
         events.clear()
         request = Generate(2, (Message("user", pattern),), sampling=GREEDY, max_tokens=24, stop=("!",))
-        done = model.session.generate(request, perf_counter())
+        done = answered(model, request)
     finally:
         prompts.template = before
     assert done.thinking.endswith("is a number")
