@@ -96,6 +96,15 @@ class Settings(QObject):
         """Set the context policy of new conversations."""
         self.set_value("chat/overflow", overflow)
 
+    @property
+    def uses_facts(self) -> bool:
+        """Whether what the person wants remembered is given to the model; off until they ask for it."""
+        return str(self.value("facts/on", "false")).lower() == "true"
+
+    def set_uses_facts(self, on: bool) -> None:
+        """Set whether what the person wants remembered is given to the model."""
+        self.set_value("facts/on", on)
+
     def thinking(self, ref: str) -> bool | None:
         """Whether a model thinks before it answers, by its catalogue name or path; None: not set."""
         value = self.value(_thinking_name(ref))

@@ -1012,6 +1012,10 @@
         <source>There is too little memory for it</source>
         <translation>内存不足，无法运行</translation>
     </message>
+    <message>
+        <source>Use the project&apos;s folder</source>
+        <translation>使用项目的文件夹</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -1122,6 +1126,85 @@
     <message>
         <source>Attached: {names}</source>
         <translation>附件：{names}</translation>
+    </message>
+</context>
+<context>
+    <name>Facts</name>
+    <message>
+        <source>Remember this</source>
+        <translation>记住这一点</translation>
+    </message>
+    <message>
+        <source>One fact about you, in a short sentence, as the model is to read it.</source>
+        <translation>关于你的一件事，用一个短句写出，模型读到的就是这句话。</translation>
+    </message>
+    <message>
+        <source>Fact</source>
+        <translation>事实</translation>
+    </message>
+    <message>
+        <source>For example: I am a vegetarian and cook for four.</source>
+        <translation>例如：我吃素，平时给四个人做饭。</translation>
+    </message>
+    <message>
+        <source>Too long: at most {count} characters.</source>
+        <translation>太长：最多 {count} 个字符。</translation>
+    </message>
+    <message>
+        <source>The model does not get it before you allow that under “What to remember…”.</source>
+        <translation>在“要记住的事…”中允许之前，模型不会得到这条内容。</translation>
+    </message>
+    <message>
+        <source>What to remember</source>
+        <translation>要记住的事</translation>
+    </message>
+    <message>
+        <source>Facts about you, written by you alone: the model never adds any. They stay on this computer, in the file of your conversations and its copies.</source>
+        <translation>关于你的事，只由你自己写下，模型从不添加。它们只留在这台电脑上，保存在对话文件及其副本中。</translation>
+    </message>
+    <message>
+        <source>Give these facts to the model, in front of every conversation</source>
+        <translation>在每个对话开头把这些告诉模型</translation>
+    </message>
+    <message>
+        <source>Facts</source>
+        <translation>事实</translation>
+    </message>
+    <message>
+        <source>Add…</source>
+        <translation>添加…</translation>
+    </message>
+    <message>
+        <source>Edit…</source>
+        <translation>编辑…</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Delete this fact?</source>
+        <translation>删除这一条？</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>保留</translation>
+    </message>
+    <message>
+        <source>List (*.md)</source>
+        <translation>列表 (*.md)</translation>
+    </message>
+    <message>
+        <source>Data (*.json)</source>
+        <translation>数据 (*.json)</translation>
+    </message>
+    <message>
+        <source>Export your facts</source>
+        <translation>导出要记住的事</translation>
     </message>
 </context>
 <context>
@@ -2540,6 +2623,38 @@
         <source>This computer can compute with {taken} at most.</source>
         <translation>这台电脑最多只能用 {taken} 个线程计算。</translation>
     </message>
+    <message>
+        <source>Import of personas</source>
+        <translation>导入角色</translation>
+    </message>
+    <message>
+        <source>New: {number}. Already here: {n_known}.</source>
+        <translation>新增 {number} 个，已有 {n_known} 个。</translation>
+    </message>
+    <message>
+        <source>The project “{title}” is deleted. Its conversations are in the list.</source>
+        <translation>项目“{title}”已删除，其中的对话仍在列表中。</translation>
+    </message>
+    <message>
+        <source>The project “{title}” and its conversations are deleted.</source>
+        <translation>项目“{title}”及其中的对话已删除。</translation>
+    </message>
+    <message>
+        <source>The model of this chat cannot be used</source>
+        <translation>此对话的模型无法使用</translation>
+    </message>
+    <message>
+        <source>“{name}” does not exist any more or cannot be loaded. The model you chose answers.</source>
+        <translation>“{name}”已不存在或无法加载。改由你选择的模型回答。</translation>
+    </message>
+    <message>
+        <source>This is not a persona</source>
+        <translation>这不是角色文件</translation>
+    </message>
+    <message>
+        <source>“{file}” has none that can be read. Choose ChatBELLE’s export or a character card.</source>
+        <translation>“{file}”中没有可读取的角色。请选择 ChatBELLE 导出的文件或角色卡。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>
@@ -2715,9 +2830,199 @@
         <source>Between programs on this computer, such as a model that is served to them alone</source>
         <translation>本机程序之间的往来，例如只提供给本机程序的模型服务</translation>
     </message>
+</context>
+<context>
+    <name>Personas</name>
     <message>
-        <source>Serving a model to programs on this computer alone</source>
-        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
+        <source>Edit personas…</source>
+        <translation>编辑角色…</translation>
+    </message>
+    <message>
+        <source>Choose a persona</source>
+        <translation>选择角色</translation>
+    </message>
+    <message>
+        <source>Persona</source>
+        <translation>角色</translation>
+    </message>
+    <message>
+        <source>Answer as set in the settings</source>
+        <translation>按设置中的值回答</translation>
+    </message>
+    <message>
+        <source>New persona</source>
+        <translation>新建角色</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>First message</source>
+        <translation>第一条消息</translation>
+    </message>
+    <message>
+        <source>How it answers</source>
+        <translation>回答方式</translation>
+    </message>
+    <message>
+        <source>With what a new chat begins. Empty: with your question.</source>
+        <translation>新对话以这条消息开始。留空则以你的问题开始。</translation>
+    </message>
+    <message>
+        <source>as set</source>
+        <translation>按设置</translation>
+    </message>
+    <message>
+        <source>{name} · comes with ChatBELLE</source>
+        <translation>{name} · ChatBELLE 自带</translation>
+    </message>
+    <message>
+        <source>Personas</source>
+        <translation>角色</translation>
+    </message>
+    <message>
+        <source>A persona is a system prompt with a name. A chat or a project that takes one over has a copy of it: what is changed here later changes nothing there.</source>
+        <translation>角色是有名称的系统提示。对话或项目选用角色后得到的是一份副本：以后在这里的修改不会影响它们。</translation>
+    </message>
+    <message>
+        <source>New…</source>
+        <translation>新建…</translation>
+    </message>
+    <message>
+        <source>Edit…</source>
+        <translation>编辑…</translation>
+    </message>
+    <message>
+        <source>Duplicate</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Import…</source>
+        <translation>导入…</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>Repeat penalty</source>
+        <translation>重复惩罚</translation>
+    </message>
+    <message>
+        <source>Answers with: {values}</source>
+        <translation>回答时使用：{values}</translation>
+    </message>
+    <message>
+        <source>Delete the persona “{name}”?</source>
+        <translation>删除角色“{name}”？</translation>
+    </message>
+    <message>
+        <source>Chats and projects that took it over keep their copy.</source>
+        <translation>已选用它的对话和项目会保留各自的副本。</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>保留</translation>
+    </message>
+    <message>
+        <source>the user</source>
+        <translation>用户</translation>
+    </message>
+    <message>
+        <source>Import personas</source>
+        <translation>导入角色</translation>
+    </message>
+    <message>
+        <source>Personas and character cards (*.json)</source>
+        <translation>角色和角色卡 (*.json)</translation>
+    </message>
+    <message>
+        <source>Export your personas</source>
+        <translation>导出你的角色</translation>
+    </message>
+</context>
+<context>
+    <name>Projects</name>
+    <message>
+        <source>Delete the project “{name}”?</source>
+        <translation>删除项目“{name}”？</translation>
+    </message>
+    <message>
+        <source>Its system prompt, its model and its choice of documents are deleted; the documents themselves are not. Its conversations stay in the list, without them.</source>
+        <translation>项目的系统提示、模型和文档设置会被删除，文档本身不会被删除。其中的对话保留在列表中，但不再使用这些设置。</translation>
+    </message>
+    <message>
+        <source>It has no conversations.</source>
+        <translation>此项目中没有对话。</translation>
+    </message>
+    <message>
+        <source>Delete its conversations, too ({count})</source>
+        <translation>同时删除其中的对话（{count} 个）</translation>
+    </message>
+    <message>
+        <source>Keep the project</source>
+        <translation>保留项目</translation>
+    </message>
+    <message>
+        <source>Delete project</source>
+        <translation>删除项目</translation>
+    </message>
+    <message>
+        <source>New project</source>
+        <translation>新建项目</translation>
+    </message>
+    <message>
+        <source>Project settings</source>
+        <translation>项目设置</translation>
+    </message>
+    <message>
+        <source>A project holds conversations together. What is set here holds for each of them that has nothing of its own, from its next question on.</source>
+        <translation>项目把多个对话放在一起。这里的设置用于其中没有自己设置的对话，从下一个问题开始生效。</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Another project has this name.</source>
+        <translation>已有同名的项目。</translation>
+    </message>
+    <message>
+        <source>Do not use here what is remembered about me</source>
+        <translation>在此项目中不使用记住的关于我的事</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>As chosen in the window</source>
+        <translation>使用窗口中选择的模型</translation>
+    </message>
+    <message>
+        <source>{name} (does not exist any more)</source>
+        <translation>{name}（已不存在）</translation>
+    </message>
+    <message>
+        <source>Another model is loaded when a question is asked, not when a chat is opened.</source>
+        <translation>如果是另一个模型，则在提问时才加载，打开对话时不会加载。</translation>
+    </message>
+    <message>
+        <source>from the project “{name}”</source>
+        <translation>来自项目“{name}”</translation>
+    </message>
+    <message>
+        <source>If this is empty, that of the project “{name}” is used: {prompt}</source>
+        <translation>此处留空时，使用项目“{name}”的系统提示：{prompt}</translation>
     </message>
 </context>
 <context>
@@ -3314,6 +3619,46 @@
         <source>Settings</source>
         <translation>设置</translation>
     </message>
+    <message>
+        <source>Show more</source>
+        <translation>显示更多</translation>
+    </message>
+    <message>
+        <source>Project {name}, folded</source>
+        <translation>项目 {name}，已折叠</translation>
+    </message>
+    <message>
+        <source>Project {name}, unfolded</source>
+        <translation>项目 {name}，已展开</translation>
+    </message>
+    <message>
+        <source>Untitled project</source>
+        <translation>未命名项目</translation>
+    </message>
+    <message>
+        <source>Move to project</source>
+        <translation>移到项目</translation>
+    </message>
+    <message>
+        <source>No project</source>
+        <translation>不属于任何项目</translation>
+    </message>
+    <message>
+        <source>New project…</source>
+        <translation>新建项目…</translation>
+    </message>
+    <message>
+        <source>New chat in this project</source>
+        <translation>在此项目中新建对话</translation>
+    </message>
+    <message>
+        <source>Project settings…</source>
+        <translation>项目设置…</translation>
+    </message>
+    <message>
+        <source>Delete project…</source>
+        <translation>删除项目…</translation>
+    </message>
 </context>
 <context>
     <name>Status</name>
@@ -3761,6 +4106,10 @@
         <source>Messages</source>
         <translation>消息</translation>
     </message>
+    <message>
+        <source>Remember this…</source>
+        <translation>记住这一点…</translation>
+    </message>
 </context>
 <context>
     <name>Welcome</name>
@@ -3890,6 +4239,42 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Compare two models…</source>
         <translation>比较两个模型…</translation>
+    </message>
+    <message>
+        <source>{name}, for this chat alone</source>
+        <translation>{name}，仅用于此对话</translation>
+    </message>
+    <message>
+        <source>Use the project&apos;s model again</source>
+        <translation>重新使用项目的模型</translation>
+    </message>
+    <message>
+        <source>{name}, from the project</source>
+        <translation>{name}，来自项目</translation>
+    </message>
+    <message>
+        <source>{name}, from the project: is loaded with the next question</source>
+        <translation>{name}，来自项目，提问时加载</translation>
+    </message>
+    <message>
+        <source>Project settings…</source>
+        <translation>项目设置…</translation>
+    </message>
+    <message>
+        <source>New project…</source>
+        <translation>新建项目…</translation>
+    </message>
+    <message>
+        <source>Personas…</source>
+        <translation>角色…</translation>
+    </message>
+    <message>
+        <source>What to remember…</source>
+        <translation>要记住的事…</translation>
+    </message>
+    <message>
+        <source>Use what is remembered in this chat</source>
+        <translation>在此对话中使用记住的事</translation>
     </message>
 </context>
 </TS>

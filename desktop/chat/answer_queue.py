@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -46,6 +46,19 @@ if TYPE_CHECKING:
     from desktop.chat.documents.grounding import Grounding
 
 
+class AnsweringModel(Protocol):
+    """The model that answers in a conversation."""
+
+    def is_loaded(self, conversation: StoredConversation) -> bool:
+        """Whether it is the one that is loaded, or being loaded."""
+
+    def load(self, conversation: StoredConversation) -> None:
+        """Load it."""
+
+    def adjusted(self, conversation: StoredConversation, sampling: Sampling) -> Sampling:
+        """`sampling` with the values that the conversation has besides."""
+
+
 class AnswerQueue(QObject):
     """The answer under way, the queue of questions, and for each conversation the notice about its last question."""
 
@@ -71,11 +84,15 @@ class AnswerQueue(QObject):
         sampling: Callable[[], Sampling],
         thinks: Callable[[], bool | None],
         *,
+        system_prompt: Callable[[StoredConversation], str],
+        model: AnsweringModel,
         documents: DocumentFolders,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._thinks = thinks
+        self._system_prompt = system_prompt
+        self._model = model
         self._documents = documents
         self._store = store
         self._host = host
@@ -87,7 +104,7 @@ class AnswerQueue(QObject):
         self._queue: dict[int, AnswerRequest] = {}  # by conversation, in the order of asking
         # By conversation: the last question, and why its answer failed or was cut.
         self._notices: dict[int, tuple[AnswerRequest, Notice]] = {}
-        self._gauge = ContextGauge(store, host, self._ids)
+        self._gauge = ContextGauge(store, host, self._ids, system_prompt)
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
         self._gauge.read.connect(self._read_ahead)
@@ -157,11 +174,12 @@ class AnswerQueue(QObject):
         if self.has_request(question.conversation_id):
             return
         self.flush(question.conversation_id)
-        if self._is_free():
+        if self._is_free() and self._model.is_loaded(self._store.conversation(question.conversation_id)):
             self._start(question)
             return
         self._queue[question.conversation_id] = question
         self.state_changed.emit(question.conversation_id)
+        self.start_next()
         if self._host.state.status in ("none", "failed"):
             self.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
 
@@ -204,12 +222,23 @@ class AnswerQueue(QObject):
             self.abandon("stopped")
 
     def start_next(self) -> None:
-        """Start the next question of the queue, if the model is free."""
-        while self._queue and self._is_free():
+        """Start the next question of the queue, if the model is free; load its model first, if it is another."""
+        while self._queue and self._can_start(next(iter(self._queue))):
             question = self._queue.pop(next(iter(self._queue)))
             with store_faults(self.notice.emit):
                 self._start(question)
             self.state_changed.emit(question.conversation_id)
+
+    def _can_start(self, conversation_id: int) -> bool:
+        """Whether the question of this conversation, which waits, can start now."""
+        if self._answer is not None or self._host.state.status == "loading":
+            return False
+        with contextlib.suppress(StoreError):
+            conversation = self._store.conversation(conversation_id)
+            if not self._model.is_loaded(conversation):
+                self._model.load(conversation)
+            return conversation_id in self._queue and self._is_free() and self._model.is_loaded(conversation)
+        return self._is_free()  # it cannot be read, which `_start` reports
 
     def close(self) -> None:
         """Start no more questions and store the answer under way. Questions that wait are in the store already."""
@@ -228,7 +257,8 @@ class AnswerQueue(QObject):
             self._host.read_ahead(ReadAhead("", messages, self._thinks()))
 
     def _read_ahead(self, conversation: StoredConversation, messages: tuple[Message, ...], summary: str) -> None:
-        if self._is_free():
+        # Another model would replace the saved state of the one that answers here.
+        if self._is_free() and self._model.is_loaded(conversation):
             self._host.read_ahead(ReadAhead(state_name(conversation), messages, self._thinks(), summary))
 
     def count(self, conversation: StoredConversation) -> bool:
@@ -250,10 +280,9 @@ class AnswerQueue(QObject):
 
     def _start(self, question: AnswerRequest) -> None:
         conversation = self._store.conversation(question.conversation_id)
-        folder = self._documents.folder(conversation.id)
+        folder = self._documents.folder(conversation.id).value
         path = up_to(self.path(conversation), question.message_id)
-        summaries = self._store.summaries([message.id for message in path])
-        prompt = prompt_of(conversation, path, valid_summary(conversation, path, summaries))
+        prompt = self._prompt(conversation, path)
         messages = prompt.messages
         model = self._host.state.name
         answer = Answer(next(self._ids), conversation.id, question.message_id, model, prompt.message_ids)
@@ -288,15 +317,17 @@ class AnswerQueue(QObject):
 
         Raises StoreError.
         """
-        path = up_to(self.path(conversation), question_id)
+        return self._request(conversation, self._prompt(conversation, up_to(self.path(conversation), question_id)))
+
+    def _prompt(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> PathPrompt:
         summaries = self._store.summaries([message.id for message in path])
-        return self._request(conversation, prompt_of(conversation, path, valid_summary(conversation, path, summaries)))
+        return prompt_of(self._system_prompt(conversation), path, valid_summary(conversation, path, summaries))
 
     def _request(self, conversation: StoredConversation, prompt: PathPrompt) -> Generate:
         return Generate(
             id=0,
             messages=prompt.messages,
-            sampling=self._sampling(),
+            sampling=self._model.adjusted(conversation, self._sampling()),
             overflow=conversation.overflow,
             pinned=prompt.pinned,
             summary=prompt.summary,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
@@ -27,16 +27,21 @@ class _Counting:
 
 
 class ContextGauge(QObject):
-    """Asks the engine for the size of a conversation. `ids` gives the request ids, shared with `AnswerQueue`."""
+    """Asks the engine for the size of a conversation.
+
+    `ids` gives the request ids, shared with `AnswerQueue`; `system_prompt` the system prompt that holds for it.
+    """
 
     usage = Signal(int, object)  # conversation, ContextUsage
     read = Signal(object, object, str)  # conversation, the messages that will be read of it, their summary
     all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
-    def __init__(self, store: Store, host: ModelHost, ids: Iterator[int]) -> None:
+    def __init__(
+        self, store: Store, host: ModelHost, ids: Iterator[int], system_prompt: Callable[[StoredConversation], str]
+    ) -> None:
         super().__init__()
-        self._store, self._host, self._ids = store, host, ids
+        self._store, self._host, self._ids, self._system_prompt = store, host, ids, system_prompt
         self._counting: _Counting | None = None
         self._system: dict[int, int] = {}  # conversation -> tokens before its first message, when last counted
         host.answer_event.connect(self._on_event)
@@ -48,7 +53,7 @@ class ContextGauge(QObject):
         """
         if path:
             summaries = self._store.summaries([message.id for message in path])
-            prompt = prompt_of(conversation, path, valid_summary(conversation, path, summaries))
+            prompt = prompt_of(self._system_prompt(conversation), path, valid_summary(conversation, path, summaries))
             self._counting = _Counting(next(self._ids), conversation, prompt)
             self._host.count(Count(self._counting.request_id, prompt.messages))
 

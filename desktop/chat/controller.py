@@ -6,7 +6,7 @@ conversation and the signals, `AnswerQueue` has questions answered, `ModelContro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from desktop.chat.model_server import ModelServer
     from desktop.model_settings import LoadSettings
     from desktop.store.drafts import TypedField
-    from desktop.store.records import StoredAttachment
+    from desktop.store.records import NewConversation, StoredAttachment
+
+_ALL = 1 << 40
+"""More conversations than there can be."""
 
 
 class ChatController(ContextControl):
@@ -50,8 +53,10 @@ class ChatController(ContextControl):
         return self._conversation.system_prompt if self._conversation else self._read(self._drafting.system_prompt, "")
 
     def summaries(self, limit: int = 100, before: ConversationSummary | None = None) -> list[ConversationSummary]:
-        """A page of the conversation list; `before` is the last summary of the previous page."""
-        return self._read(lambda: self._store.conversations(limit=limit, before=before), [])
+        """A page of the conversations outside of projects; `before` is the last summary of the previous page."""
+        # A project that cannot be read must not hide its conversations.
+        shown = [project.id for project in self.projects.all()]
+        return self._read(lambda: self._store.conversations(limit=limit, before=before, outside=shown), [])
 
     def search(self, text: str) -> list[SearchHit]:
         """Hits in titles and messages, newest first."""
@@ -104,9 +109,11 @@ class ChatController(ContextControl):
 
     # Conversations
 
-    def new_chat(self) -> None:
-        """Show a new conversation; it is stored when its first message is sent."""
+    def new_chat(self, project_id: int | None = None) -> None:
+        """Show a new conversation, in a project if given; it is stored when its first message is sent."""
         self._drafting.flush()
+        self.projects.begin(project_id)
+        self.facts.begin()
         self._conversation = None
         self.conversation_opened.emit(None, [])
         self._emit_state()
@@ -162,22 +169,36 @@ class ChatController(ContextControl):
             self._answers.flush(conversation_id)
             self._store.delete_conversation(conversation_id)
             self._forget_state(conversation)
-            key = f"deleted-{conversation_id}"
-            notice = Notice("deleted", "info", {"title": conversation.title}, ("undo",), key)
-            self._deleted[key] = conversation_id, notice
             if self._is_open(conversation_id):
                 self.new_chat()
-            self.conversations_changed.emit()
-            self.notice.emit(notice)
+            notice = Notice("deleted", "info", {"title": conversation.title}, ("undo",), f"deleted-{conversation_id}")
+            self._offer_undo(notice, lambda: self._restore(conversation_id))
+
+    def delete_project(self, project_id: int, *, with_conversations: bool = False) -> None:
+        """Delete a project, and its conversations if asked for; a notice offers to restore it."""
+        with store_faults(self.notice.emit):
+            rows = self._store.conversations(limit=_ALL, project_id=project_id) if with_conversations else []
+            conversations = [self._store.conversation(row.id) for row in rows]
+            for conversation in conversations:
+                self._answers.cancel(conversation.id)
+                self._answers.flush(conversation.id)
+            deleted = self._store.delete_project(project_id, with_conversations=with_conversations)
+            for conversation in conversations:
+                self._forget_state(conversation)
+            if any(self._is_open(conversation.id) for conversation in conversations):
+                self.new_chat()
+            name, count = deleted.project.settings.name, len(deleted.deleted)
+            key = f"deleted-project-{project_id}"
+            notice = Notice("project_deleted", "info", {"title": name, "n_conversations": count}, ("undo",), key)
+            self._offer_undo(notice, lambda: self._store.restore_project(deleted))
 
     def undo_delete(self, key: str) -> None:
-        """Restore a deleted conversation and show it; if the store refuses, the notice is shown again."""
-        conversation_id, notice = self._deleted[key]
+        """Restore what was deleted; if the store refuses, the notice is shown again."""
+        restore, notice = self._deleted[key]
         with store_faults(self.notice.emit):
-            self._store.restore_conversation(conversation_id)
+            restore()
             del self._deleted[key]
-            self.conversations_changed.emit()
-            self.open_conversation(conversation_id)
+            self.projects.changed.emit()
         if key in self._deleted:
             self.notice.emit(notice)
 
@@ -229,13 +250,16 @@ class ChatController(ContextControl):
             before = self._conversation
             if before is not None:
                 self._answers.flush(before.id)  # the question needs its parent in the store
-            new = {} if before else self._new_conversation(text)
+            from desktop.chat.titles import title_of
+
+            new: NewConversation = {} if before is not None else self._new_conversation(title_of(text))
             question = self._store.add_question(before, text, attachments=attachments, **new)
             stored = True  # whatever fails from here on, the composer can be cleared
-            self._next_overflow = None
             self._drafting.clear_draft(before.id if before else None)
             if before is None:
-                self._folders.adopt(question.conversation_id)
+                self._adopt_new(question.conversation_id)
+            else:
+                self._name_by_first_question(question)
             self._conversation = self._store.conversation(question.conversation_id)
             if question.parent_id is not None:
                 self.message_added.emit(question)
@@ -244,6 +268,19 @@ class ChatController(ContextControl):
             self.conversations_changed.emit()
             self._answers.ask(AnswerRequest(question.conversation_id, question.id))
         return stored
+
+    def begin(self, title: str, greeting: str) -> bool:
+        """Store the new conversation with a first message of the model, and show it. False when it was not stored."""
+        begun = False
+        self._drafting.flush()
+        with store_faults(self.notice.emit):
+            conversation_id = self._store.begin_conversation(greeting, **self._new_conversation(title))
+            begun = True
+            self._drafting.clear_draft(None)
+            self._adopt_new(conversation_id)
+            self.open_conversation(conversation_id)
+            self.conversations_changed.emit()
+        return begun
 
     def stop(self) -> None:
         """Stop the answer of the open conversation, or withdraw its question that waits."""
@@ -358,8 +395,11 @@ class ChatController(ContextControl):
         self._models.start(model)
 
     def load_model(self, ref: str) -> None:
-        """Load a model by catalogue name or path. A file that cannot be used is refused, and the present one stays."""
-        self._models.load(ref)
+        """Load a model by catalogue name or path. A file that cannot be used is refused, and the present one stays.
+
+        Where the project of the open conversation has another, it is chosen for this conversation alone.
+        """
+        self.projects.choose_model(ref)
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Request the prompt templates to choose from, each rendering `messages`; `templates_listed` answers."""
@@ -466,12 +506,43 @@ class ChatController(ContextControl):
 
     # Helpers
 
-    def _new_conversation(self, question: str) -> dict[str, str]:
+    def _new_conversation(self, title: str) -> NewConversation:
+        """What the new conversation is created with. Raises StoreError."""
+        project = self.projects.current
+        return {
+            "title": title,
+            "system_prompt": self._drafting.system_prompt(),
+            "model": self.projects.model().value or self._models.ref,
+            "overflow": self.overflow,
+            "project_id": project.id if project is not None else None,
+            "own_model": self.projects.new_model,
+            "sampling": self.projects.new_sampling,
+            "uses_facts": self.facts.new_uses,
+        }
+
+    def _adopt_new(self, conversation_id: int) -> None:
+        """The new conversation has become this one: the next new one begins with nothing chosen. Raises StoreError."""
+        self._next_overflow = None
+        self._folders.adopt(conversation_id)
+        self.projects.adopt()
+        self.facts.begin()
+
+    def _name_by_first_question(self, question: StoredMessage) -> None:
+        """Name a conversation that began with a greeting. Raises StoreError."""
         from desktop.chat.titles import title_of
 
-        prompt = self._drafting.system_prompt()
-        model, overflow = self._models.ref, self.overflow
-        return {"title": title_of(question), "system_prompt": prompt, "model": model, "overflow": overflow}
+        path = self._store.active_path(question.conversation_id)
+        if [message.id for message in path if message.role == "user"] == [question.id]:
+            self._store.rename(question.conversation_id, title_of(question.text), auto=True)
+
+    def _offer_undo(self, notice: Notice, restore: Callable[[], None]) -> None:
+        self._deleted[notice.key] = restore, notice
+        self.projects.changed.emit()
+        self.notice.emit(notice)
+
+    def _restore(self, conversation_id: int) -> None:
+        self._store.restore_conversation(conversation_id)
+        self.open_conversation(conversation_id)
 
 
 def _speed_of(path: list[StoredMessage]) -> float | None:

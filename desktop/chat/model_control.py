@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from belle.errors import KnownError
 from desktop.chat.state import ModelChoice, ModelState, Notice
@@ -47,6 +47,9 @@ class ModelControl(QObject):
         self._tried_n_ctx: int | None = None  # goes into the settings if the model can be loaded with it
         self._worked_n_ctx: int | None = None  # of the last model that could be loaded
         self._fallbacks: tuple[Fallback, ...] = ()  # those that notices are about
+        self._general = ""  # the one chosen for all conversations but those that have another of their own
+        self._loaded_as: dict[str, str] = {}  # ref that a project has -> ref of the model that is loaded for it
+        self._refused: set[str] = set()  # refs that a project has and that cannot be loaded
 
     @cached_property
     def _library(self) -> ModelLibrary:
@@ -129,6 +132,51 @@ class ModelControl(QObject):
         except KnownError as error:
             self.notice.emit(Notice.of(error, actions=("choose_model",), key=key))
             return False
+        self._general = model.ref
+        self._refused.clear()
+        self._load(model, n_ctx)
+        return True
+
+    def has(self, ref: str) -> bool:
+        """Whether the model that answers for `ref` (empty: the one chosen in general) is loaded, or being loaded."""
+        return self._usable(ref) == (self.ref or self._general)
+
+    def use(self, ref: str) -> None:
+        """Load a model for some conversations; empty: the one chosen in general, which stays the default.
+
+        One that cannot be loaded is reported once, and the one chosen in general answers in its place.
+        """
+        wanted = self._usable(ref)
+        if wanted == self.ref:
+            return
+        try:
+            model = self._library.resolve(wanted)
+        except KnownError as error:
+            self._refuse(wanted, Notice.of(error))
+            return
+        self._loaded_as[ref] = model.ref
+        if model.ref != self.ref:
+            self._load(model, None)
+
+    def retry_refused(self) -> None:
+        """Try again to load models that were refused before: the person has changed something."""
+        self._refused.clear()
+
+    def _usable(self, ref: str) -> str:
+        ref = self._loaded_as.get(ref, ref) if ref else self._general
+        return self._general if ref in self._refused else ref
+
+    def _refuse(self, ref: str, cause: Notice) -> None:
+        """Have the model chosen in general answer in the place of one that cannot be loaded, and report that."""
+        if ref in ("", self._general):
+            self.notice.emit(replace(cause, actions=("choose_model",), key="model"))
+            return
+        self._refused.add(ref)
+        details = {**cause.details, "name": PurePath(ref).name}
+        self.notice.emit(Notice("project_model_refused", "warn", details, ("choose_model",), "project-model"))
+        self.use("")
+
+    def _load(self, model: ModelToLoad, n_ctx: int | None) -> None:
         self._tried_n_ctx = n_ctx
         self.answer_ends.emit("stopped")
         self.notice_cleared.emit("model")
@@ -137,7 +185,15 @@ class ModelControl(QObject):
             self.notice_cleared.emit(_key_of(fallback))
         self._fallbacks = ()
         self.host.load(model)
-        return True
+
+    def _load_again(self, n_ctx: int | None = None) -> None:
+        """Load the present model again, for the same conversations as before."""
+        try:
+            model = self._library.resolve(self.ref, n_ctx=n_ctx)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error, actions=("choose_model",), key="model"))
+        else:
+            self._load(model, n_ctx)
 
     def loaded_with(self) -> LoadSettings | None:
         """What the present model was loaded with, or is being loaded with; None without one."""
@@ -159,7 +215,7 @@ class ModelControl(QObject):
 
         saved_states().shrink(self._settings.state_budget)
         if self.ref:
-            self.load(self.ref)
+            self._load_again()
 
     def change_context(self, factor: float) -> None:
         """Load the model again with a context `factor` times as long, within the limits of the model."""
@@ -168,7 +224,7 @@ class ModelControl(QObject):
         present = info.n_ctx if info else self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
         n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
         if self.ref:
-            self.load(self.ref, n_ctx=n_ctx)
+            self._load_again(n_ctx)
 
     def note_speed(self, stats: Stats) -> None:
         """Note the speed of an answer, by which those of other models are predicted."""
@@ -212,7 +268,7 @@ class ModelControl(QObject):
 
     def _remember(self, model: ModelToLoad) -> None:
         """Make a model that could be loaded the default of the next start, and add its file to the registry."""
-        if model.ref != self._settings.model:
+        if model.ref == self._general != self._settings.model:
             self._settings.set_value("model/ref", model.ref)
         if self._tried_n_ctx is not None:
             self._library.remember_context(self._tried_n_ctx)
@@ -232,6 +288,11 @@ class ModelControl(QObject):
         self.template_needed.emit(file_name)
 
     def _on_load_failed(self, notice: Notice) -> None:
+        failed = self.host.current
+        if failed is not None and failed.ref not in ("", self._general):
+            # Later: the host is about to report the state of the model that failed.
+            QTimer.singleShot(0, self, lambda: self._refuse(failed.ref, notice))
+            return
         is_about_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
         tried = self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
         smaller = ("smaller_context",) if is_about_size and tried > SMALLEST_CONTEXT else ()

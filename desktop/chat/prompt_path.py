@@ -62,14 +62,12 @@ class PathPrompt:
         return tuple(message for index, message in enumerate(self.messages) if index not in gone)
 
 
-def prompt_of(
-    conversation: StoredConversation, path: Sequence[StoredMessage], summary: StoredSummary | None = None
-) -> PathPrompt:
-    """What is sent for a path, with the summary that is valid for it (`valid_summary`)."""
+def prompt_of(system_prompt: str, path: Sequence[StoredMessage], summary: StoredSummary | None = None) -> PathPrompt:
+    """What is sent for a path, with the system prompt that holds and the valid summary (`valid_summary`)."""
     ids: list[int | None] = [m.id for m in path]
     messages = tuple(Message(m.role, with_attachments(m.text, m.attachments)) for m in path)
-    if conversation.system_prompt.strip():
-        ids, messages = [None, *ids], (Message("system", conversation.system_prompt), *messages)
+    if system_prompt.strip():
+        ids, messages = [None, *ids], (Message("system", system_prompt), *messages)
     pinned = {m.id for m in path if m.pinned}
     covered = covered_by(path, summary) if summary is not None else set()
     return PathPrompt(

@@ -16,6 +16,7 @@ from desktop.chat.refusals import Refusals, store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ContextUsage, ModelState, Notice, Waiting
 from desktop.settings import Settings
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
+from desktop.store.instructions.projects import filled
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from desktop.chat.documents.conversation import ConversationDocuments
     from desktop.chat.documents.folders import DocumentFolders
     from desktop.chat.drafting import Drafting
+    from desktop.chat.instructions.facts import FactControl
+    from desktop.chat.instructions.personas import PersonaControl
+    from desktop.chat.instructions.projects import ProjectControl
     from desktop.chat.model_host import EngineFactory
 
 _Read = TypeVar("_Read")
@@ -69,7 +73,8 @@ class ChatViewModel(QObject):
         self._failed: set[int] = set()  # conversations with a failed answer, not opened since
         self._damage_reported = False
         self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
-        self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be restored
+        # By the key of its notice: what restores a deleted conversation or project, and the notice.
+        self._deleted: dict[str, tuple[Callable[[], None], Notice]] = {}
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
         models.template_needed.connect(self.template_needed)
@@ -89,6 +94,8 @@ class ChatViewModel(QObject):
             self._models.host,
             self._models.sampling,
             self._models.thinks,
+            system_prompt=self._system_prompt_of,
+            model=self.projects,
             documents=self._folders,
             parent=self,
         )
@@ -117,7 +124,39 @@ class ChatViewModel(QObject):
     def _folders(self) -> DocumentFolders:
         from desktop.chat.documents.folders import DocumentFolders
 
-        return DocumentFolders(self._store, self)
+        return DocumentFolders(self._store, self, of_project=self.projects.folder)
+
+    @cached_property
+    def projects(self) -> ProjectControl:
+        """The projects, and what holds in the open conversation."""
+        from desktop.chat.instructions.projects import ProjectControl
+
+        projects = ProjectControl(self._store, self._models, lambda: self._conversation, self.notice.emit, self)
+        projects.changed.connect(self._on_projects_changed)
+        return projects
+
+    @cached_property
+    def personas(self) -> PersonaControl:
+        """The personas to choose from."""
+        from desktop.chat.instructions.personas import PersonaControl
+
+        return PersonaControl(self._store, self.notice.emit, self)
+
+    @cached_property
+    def facts(self) -> FactControl:
+        """What the person wants the model to remember about them."""
+        from desktop.chat.instructions.facts import FactControl
+
+        facts = FactControl(
+            self._store,
+            self._settings,
+            conversation=lambda: self._conversation,
+            new_project_uses=self._new_project_uses_facts,
+            notify=self.notice.emit,
+            parent=self,
+        )
+        facts.changed.connect(self._on_projects_changed)
+        return facts
 
     @cached_property
     def documents(self) -> ConversationDocuments:
@@ -156,6 +195,15 @@ class ChatViewModel(QObject):
             self._emit_context_usage()
         else:
             self.speed.emit(None)
+
+    def _on_projects_changed(self) -> None:
+        if self._conversation is not None:
+            with store_faults(self.notice.emit):
+                self._conversation = self._store.conversation(self._conversation.id)
+        self.conversations_changed.emit()
+        self._emit_context_usage()
+        if "documents" in self.__dict__:
+            self.documents.opened()
 
     def _on_text(self, message: StoredMessage, text: str) -> None:
         if self._is_open(message.conversation_id):
@@ -289,11 +337,24 @@ class ChatViewModel(QObject):
         if self._conversation is None:
             self._set_usage(ContextUsage(0, info.n_ctx))
             with store_faults(self.notice.emit):
-                self._answers.read_ahead(self._drafting.system_prompt())
+                self._answers.read_ahead(self._new_system_prompt())
             return
         with store_faults(self.notice.emit):
             if not self._answers.count(self._conversation):
                 self._set_usage(ContextUsage())  # not known; do not show that of another conversation
+
+    def _new_system_prompt(self) -> str:
+        """The system prompt that the new conversation will begin with. Raises StoreError."""
+        own = filled(self._drafting.system_prompt())
+        return self.facts.added_to(own or self.projects.system_prompt().value, None)
+
+    def _system_prompt_of(self, conversation: StoredConversation) -> str:
+        """All that the model reads before the first message of a conversation. Raises StoreError."""
+        return self.facts.added_to(self._store.system_prompt_of(conversation).value, conversation)
+
+    def _new_project_uses_facts(self) -> bool | None:
+        project = self.projects.current
+        return project.settings.uses_facts if project is not None else None
 
     def _set_usage(self, usage: ContextUsage) -> None:
         self._usage = usage

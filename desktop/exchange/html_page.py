@@ -56,7 +56,7 @@ def _chat(tree: ConversationTree, words: ExportWords) -> dict[str, Any]:
     return {
         "title": words.title(tree),
         "facts": facts(tree),
-        "system_prompt": _said(tree.system_prompt),
+        "system_prompt": _said(tree.prompt_in_force),
         "messages": [_message(message, words) for message in tree.active_path()],
     }
 

@@ -18,8 +18,8 @@ def markdown(tree: ConversationTree, words: ExportWords) -> str:
     parts = [f"# {_escaped(words.title(tree))}"]
     if line := facts(tree):
         parts.append(f"*{_escaped(line)}*")
-    if tree.system_prompt.strip():
-        parts.append(f"> **{words.system_prompt}**\n>\n{_quoted(tree.system_prompt)}")
+    if tree.prompt_in_force.strip():
+        parts.append(f"> **{words.system_prompt}**\n>\n{_quoted(tree.prompt_in_force)}")
     for message in tree.active_path():
         parts += _message(message, words)
     return "\n\n".join(parts) + "\n"

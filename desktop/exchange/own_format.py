@@ -16,7 +16,8 @@ from belle.documents import DocumentError
 from belle.errors import KnownError
 from belle.texts import json_text, utf8
 from desktop.exchange.fields import LATEST, items, number
-from desktop.store import ConversationTree, TreeMessage
+from desktop.store import ConversationTree, ProjectSettings, TreeMessage
+from desktop.store.instructions.personas import valid_sampling
 from desktop.store.reading import attachments_in
 from desktop.store.records import OVERFLOWS, ROLES, STATUSES, StoredSummary
 
@@ -24,8 +25,9 @@ FORMAT = "chatbelle-conversations"
 VERSION = 1
 LIST_KEY = "conversations"
 
-_LISTS = ("messages", "summaries")
-_TREE_FIELDS = tuple(field.name for field in fields(ConversationTree) if field.name not in _LISTS)
+_OBJECTS = ("messages", "summaries", "project")
+_MAX_NAME = 200  # characters
+_TREE_FIELDS = tuple(field.name for field in fields(ConversationTree) if field.name not in _OBJECTS)
 
 
 def own_json(trees: Iterable[ConversationTree]) -> Iterator[bytes]:
@@ -43,6 +45,20 @@ def record(tree: ConversationTree) -> dict[str, Any]:
         **{name: getattr(tree, name) for name in _TREE_FIELDS},
         "messages": [asdict(message) for message in tree.messages],
         "summaries": [{"covers": s.covers, "text": s.text, "created_at": s.created_at} for s in tree.summaries],
+        "project": _project_record(tree.project),
+    }
+
+
+def _project_record(project: ProjectSettings | None) -> dict[str, Any] | None:
+    """A project without its folder, which is of one computer."""
+    if project is None:
+        return None
+    return {
+        "name": project.name,
+        "system_prompt": project.system_prompt,
+        "model": project.model,
+        "sampling": dict(project.sampling),
+        "uses_facts": project.uses_facts,
     }
 
 
@@ -82,7 +98,25 @@ def read_record(value: Any) -> ConversationTree:
         overflow=read.one_of("overflow", OVERFLOWS),
         left_out=read.places("left_out"),
         summaries=tuple(_summary(summary, len(messages)) for summary in items(value.get("summaries"))),
+        own_model=read.text("own_model"),
+        sampling=valid_sampling(value.get("sampling")),
+        uses_facts=read.truth_or_none("uses_facts"),
+        project=_project(value.get("project")),
     )
+
+
+def _project(value: Any) -> ProjectSettings | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise DocumentError("has a project that is not a JSON object")
+    read = _Fields(value, 0)
+    name = " ".join(read.text("name").split())[:_MAX_NAME]
+    if not name:
+        return None
+    sampling = valid_sampling(value.get("sampling"))
+    uses_facts = read.truth_or_none("uses_facts")
+    return ProjectSettings(name, read.text("system_prompt"), read.text("model"), "", sampling, uses_facts)
 
 
 def _summary(value: Any, n_messages: int) -> StoredSummary:
@@ -132,6 +166,9 @@ class _Fields:
 
     def truth(self, name: str) -> bool:
         return bool(self._of(name, bool, False))
+
+    def truth_or_none(self, name: str) -> bool | None:
+        return None if self._value.get(name) is None else self.truth(name)
 
     def time(self, name: str) -> float:
         found = number(self._value.get(name, 0.0))

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
+from desktop.store.instructions.facts import Facts
+from desktop.store.instructions.personas import Personas, sampling_json, valid_sampling
+from desktop.store.instructions.projects import Projects, truth_or_none
 from desktop.store.reading import ValueReader
-from desktop.store.records import OVERFLOWS, ConversationSummary, StoredConversation, StoredSummary
+from desktop.store.records import OVERFLOWS, ConversationSummary, SamplingChoice, StoredConversation, StoredSummary
 from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
 
 _DAY_S = 86_400.0
+_SELECT_ROW = "SELECT id, title, pinned, updated_at, model, project_id FROM conversation"
 _SELECT_SUMMARY = "SELECT message_id, covers, text, created_at FROM summary"
 
 
-class Conversations:
+class Conversations(Projects, Personas, Facts):
     """The store's methods for whole conversations. Every method raises StoreError."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -25,49 +29,83 @@ class Conversations:
         self._clock = clock
 
     def conversations(
-        self, *, limit: int = 100, before: ConversationSummary | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: ConversationSummary | None = None,
+        project_id: int | None = None,
+        outside: Collection[int] = (),
     ) -> list[ConversationSummary]:
         """A page of the list: pinned ones first, then by time of the last message, newest first.
 
-        `before` is the last summary of the previous page. Rows of a damaged file that cannot be read are left out.
+        Rows of a damaged file that cannot be read are left out.
+
+        Args:
+            before: the last summary of the previous page.
+            project_id: only conversations of this project; None: of all projects and of none.
+            outside: projects whose conversations are left out.
         """
-        return read_or_salvage(self._db, lambda: self._page(limit, before), lambda: self._readable_page(limit, before))
-
-    def _page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
-        if before is None:
-            page, position = "", []
-        else:
-            # Row values compare in the order of the index `conversation_list`: unlike with OFFSET, no page costs more.
-            page, position = "AND (pinned, updated_at, id) < (?, ?, ?)", [before.pinned, before.updated_at, before.id]
-        rows = self._db.rows(
-            "SELECT id, title, pinned, updated_at, model FROM conversation"  # noqa: S608
-            f" WHERE deleted_at IS NULL {page} ORDER BY pinned DESC, updated_at DESC, id DESC LIMIT ?",
-            *position,
-            limit,
+        return read_or_salvage(
+            self._db,
+            lambda: self._page(limit, before, project_id, outside),
+            lambda: self._readable_page(limit, before, project_id, outside),
         )
-        return [_summary(row) for row in rows]
 
-    def _readable_page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
+    def _page(
+        self, limit: int, before: ConversationSummary | None, project_id: int | None, outside: Collection[int]
+    ) -> list[ConversationSummary]:
+        conditions = "deleted_at IS NULL"
+        values: list[float] = []
+        if project_id is not None:
+            conditions += " AND project_id = ?"
+            values.append(project_id)
+        if outside:
+            conditions += f" AND (project_id IS NULL OR project_id NOT IN ({', '.join('?' * len(outside))}))"
+            values += outside
+        if before is not None:
+            # Row values compare in the order of the indices: unlike with OFFSET, no page costs more.
+            conditions += " AND (pinned, updated_at, id) < (?, ?, ?)"
+            values += [before.pinned, before.updated_at, before.id]
+        order = "ORDER BY pinned DESC, updated_at DESC, id DESC LIMIT ?"
+        return [_summary(row) for row in self._db.rows(f"{_SELECT_ROW} WHERE {conditions} {order}", *values, limit)]
+
+    def _readable_page(
+        self, limit: int, before: ConversationSummary | None, project_id: int | None, outside: Collection[int]
+    ) -> list[ConversationSummary]:
         rows = readable_rows(
             self._db,
             # NOT INDEXED: a damaged index must not hide rows that can be read.
-            "SELECT id, title, pinned, updated_at, model FROM conversation NOT INDEXED"
-            " WHERE id = ? AND deleted_at IS NULL",
+            f"{_SELECT_ROW} NOT INDEXED WHERE id = ? AND deleted_at IS NULL",
             row_ids(self._db, "conversation"),
         )
-        summaries = sorted(map(_summary, rows), key=_sort_key, reverse=True)
+        summaries = [
+            summary
+            for summary in map(_summary, rows)
+            if project_id in (None, summary.project_id) and (summary.project_id or 0) not in outside
+        ]
+        summaries.sort(key=_sort_key, reverse=True)
         return [row for row in summaries if before is None or _sort_key(row) < _sort_key(before)][:limit]
 
     def create_conversation(
-        self, *, title: str = "", system_prompt: str = "", model: str = "", overflow: str = "refuse"
+        self,
+        *,
+        title: str = "",
+        system_prompt: str = "",
+        model: str = "",
+        overflow: str = "refuse",
+        project_id: int | None = None,
+        own_model: str = "",
+        sampling: SamplingChoice | None = None,
+        uses_facts: bool | None = None,
     ) -> StoredConversation:
         """Create an empty conversation. Its title counts as automatic until `rename`."""
         now = self._clock()
         with self._db.transaction():
             created = self._db.write(
-                "INSERT INTO conversation (title, system_prompt, model, overflow, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                *(title, system_prompt, model, overflow, now, now),
+                "INSERT INTO conversation (title, system_prompt, model, overflow, project_id, own_model,"
+                " sampling, uses_facts, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(title, system_prompt, model, overflow, project_id, own_model),
+                *(sampling_json(sampling or {}), uses_facts, now, now),
             )
         return self.conversation(created.lastrowid or 0)
 
@@ -75,7 +113,8 @@ class Conversations:
         """One conversation. Raises StoreError `not_found`, also for a deleted one."""
         row = self._db.row(
             "SELECT id, title, title_is_auto, system_prompt, model, pinned, created_at, updated_at, active_leaf,"
-            " overflow, left_out FROM conversation WHERE id = ? AND deleted_at IS NULL",
+            " overflow, left_out, project_id, own_model, sampling, uses_facts FROM conversation"
+            " WHERE id = ? AND deleted_at IS NULL",
             conversation_id,
         )
         if row is None:
@@ -95,9 +134,27 @@ class Conversations:
         """Set the text that the model reads before the first message."""
         self._set(conversation_id, system_prompt=system_prompt)
 
+    def set_sampling(self, conversation_id: int, sampling: SamplingChoice) -> None:
+        """Set the sampling values of this conversation alone; empty: none."""
+        self._set(conversation_id, sampling=sampling_json(sampling))
+
+    def set_uses_facts(self, conversation_id: int, use: bool | None) -> None:
+        """Set whether facts about the person are used in this conversation; None: as its project says."""
+        self._set(conversation_id, uses_facts=use)
+
     def set_model(self, conversation_id: int, model: str) -> None:
         """Set the model that answers in this conversation: a catalogue name or a path."""
         self._set(conversation_id, model=model)
+
+    def set_own_model(self, conversation_id: int, model: str) -> None:
+        """Set the model that was chosen for this conversation alone; empty: none."""
+        self._set(conversation_id, own_model=model)
+
+    def set_project(self, conversation_id: int, project_id: int | None) -> None:
+        """Move the conversation into a project, or out of all. Raises StoreError `not_found` for an unknown one."""
+        if project_id is not None:
+            self.project(project_id)
+        self._set(conversation_id, project_id=project_id)
 
     def set_overflow(self, conversation_id: int, overflow: str) -> None:
         """Set the context policy, one of `OVERFLOWS`. A different one starts with nothing left out."""
@@ -205,9 +262,13 @@ def _sort_key(row: ConversationSummary) -> tuple[bool, float, int]:
     return row.pinned, row.updated_at, row.id
 
 
+def _id(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
 def _summary(row: Row) -> ConversationSummary:
     read = ValueReader(row)
-    return ConversationSummary(read.integer(0), read.text(1), bool(row[2]), read.number(3), read.text(4))
+    return ConversationSummary(read.integer(0), read.text(1), bool(row[2]), read.number(3), read.text(4), _id(row[5]))
 
 
 def _conversation(row: Row) -> StoredConversation:
@@ -224,6 +285,10 @@ def _conversation(row: Row) -> StoredConversation:
         active_leaf=None if row[8] is None else read.integer(8),
         overflow=read.one_of(9, OVERFLOWS),  # type: ignore[arg-type]
         left_out=read.id_array(10),
+        project_id=_id(row[11]),
+        own_model=read.text(12),
+        sampling=valid_sampling(read.json_object(13)),
+        uses_facts=truth_or_none(row[14]),
     )
 
 

@@ -63,6 +63,15 @@ class Drafts:
         """Save the system prompt for the new conversation."""
         self._save("system_prompt", None, text)
 
+    def new_project(self) -> int | None:
+        """The id of the project that the new conversation will be in."""
+        row = self._row("project_id", None)
+        return row[0] if row else None
+
+    def save_new_project(self, project_id: int | None) -> None:
+        """Save the project that the new conversation will be in."""
+        self._save("project_id", None, project_id)
+
     def typed_text(self, what: TypedField, conversation_id: int | None) -> str | None:
         """The text typed for the title or the system prompt and not saved; None: it is not being edited."""
         row = self._row(f"typed_{what}", conversation_id)
@@ -102,16 +111,16 @@ class Drafts:
     def _row(self, column: str, conversation_id: int | None) -> Row | None:
         return self._db.row(f"SELECT {column} FROM draft WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0)  # noqa: S608
 
-    def _save(self, column: str, conversation_id: int | None, text: str | None) -> None:
+    def _save(self, column: str, conversation_id: int | None, value: str | int | None) -> None:
         with self._db.transaction(durable=False):
             self._db.write(
                 # NULL is distinct from NULL in a unique index, so the index and the conflict target have 0 for it.
                 f"INSERT INTO draft (conversation_id, {column}) SELECT ?1, ?2"  # noqa: S608
                 " WHERE ?1 IS NULL OR EXISTS (SELECT 1 FROM conversation WHERE id = ?1)"
                 f" ON CONFLICT (ifnull(conversation_id, 0)) DO UPDATE SET {column} = excluded.{column}",
-                *(conversation_id, text),
+                *(conversation_id, value),
             )
             self._db.write(
                 "DELETE FROM draft WHERE text = '' AND system_prompt = ''"
-                " AND typed_title IS NULL AND typed_system_prompt IS NULL"
+                " AND typed_title IS NULL AND typed_system_prompt IS NULL AND project_id IS NULL"
             )

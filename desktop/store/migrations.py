@@ -24,6 +24,9 @@ from desktop.store.schema import (
     VERSION_5,
     VERSION_6,
     VERSION_7,
+    VERSION_8,
+    VERSION_9,
+    VERSION_10,
 )
 from desktop.store.transactions import run_script, transaction
 
@@ -62,6 +65,18 @@ def _add_attachments_of_drafts(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_7)
 
 
+def _add_projects(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_8)
+
+
+def _add_personas(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_9)
+
+
+def _add_facts(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_10)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create,
     _add_drafts_and_thinking,
@@ -70,6 +85,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_context_policies,
     _add_attachments,
     _add_attachments_of_drafts,
+    _add_projects,
+    _add_personas,
+    _add_facts,
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 Role = Literal["user", "assistant"]
 Status = Literal["streaming", "complete", "stopped", "interrupted", "error", "length"]
@@ -21,6 +21,10 @@ ENDINGS = ("complete", "stopped", "interrupted", "error", "length")
 """Every status but `streaming`."""
 
 
+SamplingChoice = Mapping[str, float]
+"""Sampling values by their names, for those that are not left to the model and the settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
     """One row of the conversation list."""
@@ -30,6 +34,7 @@ class ConversationSummary:
     pinned: bool
     updated_at: float
     model: str
+    project_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class StoredConversation:
 
     `title_is_auto` is true until a person names the conversation. `active_leaf` is the last message of the path that
     is shown. `overflow` is the context policy: what happens when the context is full. `left_out` are the ids of the
-    messages that the prompt of the last answer did not contain, ascending.
+    messages that the prompt of the last answer did not contain, ascending. `model` is the one that it began with,
+    `own_model` the one that was chosen for it alone (empty: none).
     """
 
     id: int
@@ -52,6 +58,74 @@ class StoredConversation:
     active_leaf: int | None
     overflow: Overflow
     left_out: tuple[int, ...]
+    project_id: int | None = None
+    own_model: str = ""
+    sampling: SamplingChoice = field(default_factory=dict)
+    uses_facts: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """What the conversations of a project have in common; empty: nothing.
+
+    `model` is a name of the catalogue or the path of a file, `folder` the path of a folder of documents.
+    """
+
+    name: str
+    system_prompt: str = ""
+    model: str = ""
+    folder: str = ""
+    sampling: SamplingChoice = field(default_factory=dict)
+    uses_facts: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A named system prompt. `greeting` is the first message of a conversation with it; empty for none."""
+
+    name: str
+    system_prompt: str = ""
+    greeting: str = ""
+    sampling: SamplingChoice = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """Something about the person that they want remembered. `created_at` is in seconds since the epoch."""
+
+    id: int
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPersona:
+    """A persona of the person's own."""
+
+    id: int
+    persona: Persona
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProject:
+    """A group of conversations. `collapsed`: the list shows it without them."""
+
+    id: int
+    settings: ProjectSettings
+    collapsed: bool = False
+
+
+class NewConversation(TypedDict, total=False):
+    """What a conversation is created with; see `StoredConversation`."""
+
+    title: str
+    system_prompt: str
+    model: str
+    overflow: str
+    project_id: int | None
+    own_model: str
+    sampling: SamplingChoice
+    uses_facts: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +224,7 @@ class ConversationTree:
     """A conversation with all versions of all its messages, free of the numbers that it has in one store.
 
     `active_leaf` and `left_out` are places in `messages`; versions of one message are in order, oldest first. In
-    `summaries`, places stand for the ids.
+    `summaries`, places stand for the ids. `project` has no folder, which is of one computer.
     """
 
     messages: tuple[TreeMessage, ...]
@@ -165,6 +239,16 @@ class ConversationTree:
     overflow: Overflow = "refuse"
     left_out: tuple[int, ...] = ()
     summaries: tuple[StoredSummary, ...] = ()
+    own_model: str = ""
+    sampling: SamplingChoice = field(default_factory=dict)
+    uses_facts: bool | None = None
+    project: ProjectSettings | None = None
+
+    @property
+    def prompt_in_force(self) -> str:
+        """The system prompt that holds: its own, else that of its project."""
+        of_project = self.project.system_prompt if self.project is not None else ""
+        return self.system_prompt if self.system_prompt.strip() else of_project
 
     def active_path(self) -> list[TreeMessage]:
         """What is shown of it, the first message first."""

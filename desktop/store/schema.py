@@ -166,3 +166,52 @@ CREATE TABLE draft_attachments (
 CREATE UNIQUE INDEX draft_attachments_place ON draft_attachments (ifnull(conversation_id, 0));
 CREATE INDEX draft_attachments_conversation ON draft_attachments (conversation_id);
 """
+
+# A project is a group of conversations; what it has, they have unless they have their own. `own_model` is the one that
+# the person chose for this conversation alone, while `model` tells with which it began. The draft of the new
+# conversation keeps the project that it will be in.
+VERSION_8 = """
+CREATE TABLE project (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    name          TEXT    NOT NULL,
+    system_prompt TEXT    NOT NULL DEFAULT '',
+    model         TEXT    NOT NULL DEFAULT '',
+    folder        TEXT    NOT NULL DEFAULT '',
+    collapsed     INTEGER NOT NULL DEFAULT 0 CHECK (collapsed IN (0, 1)),
+    created_at    REAL    NOT NULL
+) STRICT;
+
+ALTER TABLE conversation ADD COLUMN project_id INTEGER REFERENCES project (id) ON DELETE SET NULL;
+ALTER TABLE conversation ADD COLUMN own_model TEXT NOT NULL DEFAULT '';
+CREATE INDEX conversation_project ON conversation (project_id, pinned DESC, updated_at DESC, id DESC)
+    WHERE project_id IS NOT NULL;
+ALTER TABLE draft ADD COLUMN project_id INTEGER REFERENCES project (id) ON DELETE SET NULL;
+CREATE INDEX draft_project ON draft (project_id) WHERE project_id IS NOT NULL;
+"""
+
+# A persona is copied where it is used: `sampling` of a conversation, of a project and of the persona is a JSON object,
+# always read as a whole. A greeting is an ordinary message, the first of its conversation.
+VERSION_9 = """
+CREATE TABLE persona (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    name          TEXT NOT NULL,
+    system_prompt TEXT NOT NULL DEFAULT '',
+    greeting      TEXT NOT NULL DEFAULT '',
+    sampling      TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+
+ALTER TABLE conversation ADD COLUMN sampling TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE project ADD COLUMN sampling TEXT NOT NULL DEFAULT '{}';
+"""
+
+# What the person wants remembered. `uses_facts` of a conversation or a project is NULL while it says nothing.
+VERSION_10 = """
+CREATE TABLE fact (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    text       TEXT NOT NULL,
+    created_at REAL NOT NULL
+) STRICT;
+
+ALTER TABLE conversation ADD COLUMN uses_facts INTEGER CHECK (uses_facts IN (0, 1));
+ALTER TABLE project ADD COLUMN uses_facts INTEGER CHECK (uses_facts IN (0, 1));
+"""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Unpack
 
 from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
-from desktop.store.records import StoredAttachment, StoredConversation, StoredMessage
+from desktop.store.records import NewConversation, StoredAttachment, StoredConversation, StoredMessage
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 from desktop.store.whole_trees import WholeTrees
@@ -127,15 +128,12 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         conversation: StoredConversation | None,
         text: str,
         *,
-        title: str = "",
-        system_prompt: str = "",
-        model: str = "",
-        overflow: str = "refuse",
         attachments: Sequence[StoredAttachment] = (),
+        **new: Unpack[NewConversation],
     ) -> StoredMessage:
         """Add a question at the end of the shown path and remove its draft, in one transaction.
 
-        `conversation` None creates one with that title, system prompt, model and context policy. Raises StoreError.
+        `conversation` None creates one with what `new` says. Raises StoreError.
         """
         with self._db.transaction():
             conversation_id = conversation.id if conversation else None
@@ -143,13 +141,28 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
             self.save_draft_attachments(conversation_id, ())
             if conversation is None:
                 self.save_new_system_prompt("")
-                conversation = self.create_conversation(
-                    title=title, system_prompt=system_prompt, model=model, overflow=overflow
-                )
+                self.save_new_project(None)
+                conversation = self.create_conversation(**new)
             path = self.active_path(conversation.id)
             return self.add_message(
                 conversation.id, path[-1].id if path else None, "user", text, attachments=attachments
             )
+
+    def begin_conversation(self, greeting: str, **new: Unpack[NewConversation]) -> int:
+        """Create a conversation whose first message is one of the model; its number.
+
+        The draft of the new conversation becomes its own, in the same transaction. Raises StoreError.
+        """
+        with self._db.transaction():
+            conversation_id = self.create_conversation(**new).id
+            self.add_message(conversation_id, None, "assistant", greeting)
+            self.save_draft(conversation_id, self.draft(None))
+            self.save_draft(None, "")
+            self.save_draft_attachments(conversation_id, self.draft_attachments(None))
+            self.save_draft_attachments(None, ())
+            self.save_new_system_prompt("")
+            self.save_new_project(None)
+        return conversation_id
 
     def add_version(self, message_id: int, text: str) -> StoredMessage:
         """Add `text` as a version beside a message and remove the open edit of it, in one transaction.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from desktop.store.conversations import Conversations
 from desktop.store.database import storable
+from desktop.store.instructions.personas import sampling_json
 from desktop.store.reading import attachments_json
 from desktop.store.records import ConversationTree, StoredMessage, StoredSummary, TreeMessage
 from desktop.store.salvage import read_or_salvage
@@ -34,6 +36,7 @@ class WholeTrees(Conversations):
                 conversation_id,
             )
         )
+        project = self.project_of(conversation)
         places = {message.id: place for place, message in enumerate(stored)}
         messages = tuple(_tree_message(message, places, children) for message in stored)
         return ConversationTree(
@@ -52,6 +55,10 @@ class WholeTrees(Conversations):
                 StoredSummary(places[s.message_id], _places_of(s.covers, places), s.text, s.created_at)
                 for s in self.summaries(list(places))
             ),
+            own_model=conversation.own_model,
+            sampling=conversation.sampling,
+            uses_facts=conversation.uses_facts,
+            project=replace(project.settings, folder="") if project is not None else None,
         )
 
     def _whole_tree(self, conversation_id: int) -> list[StoredMessage]:
@@ -66,11 +73,14 @@ class WholeTrees(Conversations):
             imported_from: the digest by which `has_tree` knows it again.
         """
         with self._db.transaction():
+            project = None if tree.project is None else self.project_named(tree.project)
             created = self._db.write(
                 "INSERT INTO conversation (title, title_is_auto, system_prompt, model, pinned, created_at, updated_at,"
-                " overflow, imported_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overflow, imported_from, own_model, sampling, uses_facts, project_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *(tree.title, tree.title_is_auto, tree.system_prompt, tree.model, tree.pinned, tree.created_at),
-                *(tree.updated_at, tree.overflow, imported_from),
+                *(tree.updated_at, tree.overflow, imported_from, tree.own_model, sampling_json(tree.sampling)),
+                *(tree.uses_facts, None if project is None else project.id),
             )
             conversation_id = created.lastrowid or 0
             ids: list[int] = []

@@ -52,6 +52,8 @@ def notice_text(notice: Notice) -> NoticeText:
         kind = "too_many_pins"
     if kind == "not_installed" and "package" in facts:
         kind = "starter_not_installed"  # a Python package, not a download
+    if kind == "project_deleted" and notice.details.get("n_conversations"):
+        kind = "project_deleted_with_chats"
     if kind == "imported":
         facts["summary"] = import_summary(notice.details)
     if kind == "fallback":
@@ -411,6 +413,26 @@ def _other() -> dict[str, tuple[str, str]]:
         "crashed": (
             translate("Notice", "Something failed the last time"),
             translate("Notice", "A report was written on this computer, without your texts, and sent nowhere."),
+        ),
+        "personas_imported": (
+            translate("Notice", "Import of personas"),
+            translate("Notice", "New: {number}. Already here: {n_known}."),
+        ),
+        "not_a_persona": (
+            translate("Notice", "This is not a persona"),
+            translate("Notice", "“{file}” has none that can be read. Choose ChatBELLE’s export or a character card."),
+        ),
+        "project_deleted": (
+            translate("Notice", "Deleted"),
+            translate("Notice", "The project “{title}” is deleted. Its conversations are in the list."),
+        ),
+        "project_deleted_with_chats": (
+            translate("Notice", "Deleted"),
+            translate("Notice", "The project “{title}” and its conversations are deleted."),
+        ),
+        "project_model_refused": (
+            translate("Notice", "The model of this chat cannot be used"),
+            translate("Notice", "“{name}” does not exist any more or cannot be loaded. The model you chose answers."),
         ),
         "deleted": (
             translate("Notice", "Deleted"),

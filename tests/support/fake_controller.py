@@ -15,10 +15,22 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
-from desktop.documents.progress import IndexProgress
+from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.exchange.files import looks_importable
 from desktop.exchange.outgoing import file_name
-from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage, StoredSummary
+from desktop.store.instructions.precedence import InForce
+from desktop.store.records import (
+    ConversationSummary,
+    Persona,
+    ProjectSettings,
+    SearchHit,
+    StoredConversation,
+    StoredFact,
+    StoredMessage,
+    StoredPersona,
+    StoredProject,
+    StoredSummary,
+)
 
 STARTER_INFO = ModelInfo(
     path="/models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -87,20 +99,165 @@ class FakeAttaching(QObject):
 class FakeDocuments(QObject):
     changed = Signal()
     progress = Signal(object)
+    embedding_progress = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.state = IndexProgress("")
+        self.embedding = EmbeddingProgress("")
 
     @property
     def folder(self) -> str:
         return self.state.folder
 
+    @property
+    def in_force(self) -> InForce[str]:
+        return InForce(self.folder, "conversation" if self.folder else "general")
+
     def opened(self) -> None:
+        self.changed.emit()
+
+    def unreadable(self) -> list:
+        return []
+
+    def update(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def use_project(self) -> None:
         self.changed.emit()
 
     def choose(self, folder: str) -> None:
         self.state = IndexProgress(folder)
+        self.changed.emit()
+
+
+class FakeProjects(QObject):
+    """Projects in a list; every change is written down and made."""
+
+    changed = Signal()
+
+    def __init__(self, controller: FakeController) -> None:
+        super().__init__()
+        self._controller = controller
+        self.calls: list[tuple] = []
+        self.projects: list[StoredProject] = []
+        self.new_project: int | None = None
+        self.in_force = InForce("", "general")
+        self.model_is_loaded = True
+        self.changed.connect(controller.conversations_changed)
+
+    def add(self, name: str, system_prompt: str = "", model: str = "", folder: str = "") -> int:
+        self.projects.append(StoredProject(len(self.projects) + 1, ProjectSettings(name, system_prompt, model, folder)))
+        return len(self.projects)
+
+    def all(self) -> list[StoredProject]:
+        return list(self.projects)
+
+    def conversations(self, project_id: int, limit: int) -> list[ConversationSummary]:
+        return [row for row in self._controller.every_summary() if row.project_id == project_id][:limit]
+
+    def n_conversations(self, project_id: int) -> int:
+        return len(self.conversations(project_id, 1 << 40))
+
+    @property
+    def current(self) -> StoredProject | None:
+        open_chat = self._controller.conversation
+        project_id = open_chat.project_id if open_chat is not None else self.new_project
+        return next((project for project in self.projects if project.id == project_id), None)
+
+    def save(self, project_id: int | None, settings: ProjectSettings) -> StoredProject | None:
+        self.calls.append(("save", project_id, settings))
+        if self._controller.refuse:
+            return None
+        if project_id is None:
+            project_id = self.add(settings.name)
+        self.projects[project_id - 1] = replace(self.projects[project_id - 1], settings=settings)
+        self.changed.emit()
+        return self.projects[project_id - 1]
+
+    def set_collapsed(self, project_id: int, collapsed: bool) -> None:
+        self.calls.append(("set_collapsed", project_id, collapsed))
+        self.projects[project_id - 1] = replace(self.projects[project_id - 1], collapsed=collapsed)
+        self.changed.emit()
+
+    def move(self, conversation_id: int, project_id: int | None) -> None:
+        self.calls.append(("move", conversation_id, project_id))
+        self._controller._change(conversation_id, project_id=project_id)
+
+    def model(self) -> InForce[str]:
+        return self.in_force
+
+    def sampling(self) -> InForce:
+        return InForce({}, "general")
+
+    def choose_sampling(self, sampling: object) -> None:
+        self.calls.append(("choose_sampling", sampling))
+
+    def forget_own_model(self) -> None:
+        self.calls.append(("forget_own_model",))
+
+
+class FakePersonas(QObject):
+    """One of the person's own and one that ships; every change is written down."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+        self.stored = [StoredPersona(7, Persona("A&B", "Rhyme.", "Hello!", {"temperature": 0.3}))]
+
+    def own(self) -> list[StoredPersona]:
+        return list(self.stored)
+
+    def ready_made(self) -> list[Persona]:
+        return [Persona("Translator", "Translate.")]
+
+    def save(self, persona_id: int | None, persona: Persona) -> bool:
+        self.calls.append(("save", persona_id, persona))
+        return True
+
+    def delete(self, persona_id: int) -> None:
+        self.calls.append(("delete", persona_id))
+        self.stored.clear()
+        self.changed.emit()
+
+
+class FakeFacts(QObject):
+    """Facts in a list; every change is written down."""
+
+    changed = Signal()
+    LONGEST = 40
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+        self.is_on = False
+        self.here = InForce(True, "general")
+        self.stored = [StoredFact(3, "I cook for four.", 0.0)]
+
+    def all(self) -> list[StoredFact]:
+        return list(self.stored)
+
+    def used_here(self) -> InForce:
+        return self.here
+
+    def set_on(self, on: bool) -> None:
+        self.calls.append(("set_on", on))
+
+    def use_here(self, use: bool) -> None:
+        self.calls.append(("use_here", use))
+
+    def save(self, fact_id: int | None, text: str) -> bool:
+        self.calls.append(("save", fact_id, text))
+        return True
+
+    def delete(self, fact_id: int) -> None:
+        self.calls.append(("delete", fact_id))
+        self.stored.clear()
         self.changed.emit()
 
 
@@ -127,6 +284,9 @@ class FakeController(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.documents = FakeDocuments()
+        self.projects = FakeProjects(self)
+        self.personas = FakePersonas()
+        self.facts = FakeFacts()
         self.calls: list[tuple] = []
         self.exchange = FakeExchange()
         self.attaching = FakeAttaching()
@@ -189,9 +349,13 @@ class FakeController(QObject):
 
     # What the window reads
 
-    def summaries(self, limit=100, before=None) -> list[ConversationSummary]:
+    def every_summary(self) -> list[ConversationSummary]:
         rows = sorted(self.stored.values(), key=lambda c: (not c.pinned, -c.updated_at, -c.id))
-        found = [ConversationSummary(c.id, c.title, c.pinned, c.updated_at, c.model) for c in rows]
+        return [ConversationSummary(c.id, c.title, c.pinned, c.updated_at, c.model, c.project_id) for c in rows]
+
+    def summaries(self, limit=100, before=None) -> list[ConversationSummary]:
+        ids = {project.id for project in self.projects.projects}
+        found = [row for row in self.every_summary() if row.project_id not in ids]
         start = [s.id for s in found].index(before.id) + 1 if before is not None else 0
         return found[start : start + limit]
 
@@ -228,8 +392,9 @@ class FakeController(QObject):
         self.calls.append(("set_thinking", on))
         self.thinks = on
 
-    def new_chat(self) -> None:
-        self.calls.append(("new_chat",))
+    def new_chat(self, project_id=None) -> None:
+        self.calls.append(("new_chat",) if project_id is None else ("new_chat", project_id))
+        self.projects.new_project = project_id
         self.conversation = None
         self.conversation_opened.emit(None, [])
 
@@ -254,6 +419,13 @@ class FakeController(QObject):
             self.conversation_opened.emit(None, [])
         self.conversations_changed.emit()
         self.notice.emit(Notice("deleted", "info", {"title": title}, ("undo",), f"deleted-{conversation_id}"))
+
+    def begin(self, title, greeting) -> bool:
+        self.calls.append(("begin", title, greeting))
+        return not self.refuse
+
+    def delete_project(self, project_id, *, with_conversations=False) -> None:
+        self.calls.append(("delete_project", project_id, with_conversations))
 
     def send(self, text) -> bool:
         self.calls.append(("send", text))

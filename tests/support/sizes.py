@@ -17,12 +17,13 @@ from belle.engine.process.protocol import TemplateOption
 from belle.errors import KnownError
 from desktop.app import make_application
 from desktop.chat.model_server import ServerState
-from desktop.chat.state import ContextUsage
+from desktop.chat.state import ContextUsage, ModelChoice
 from desktop.crashes.reports import CrashReport, versions
 from desktop.documents.cited import CitedPassage
 from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.i18n import set_language
 from desktop.settings import Settings
+from desktop.store.records import Persona, ProjectSettings, StoredFact, StoredPersona, StoredProject
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.context import ContextDialog
@@ -39,6 +40,12 @@ from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
 from desktop.ui.documents.folder_dialog import FolderDialog
 from desktop.ui.documents.passage_dialog import PassageDialog
+from desktop.ui.instructions.delete_dialog import DeleteProjectDialog
+from desktop.ui.instructions.fact_dialog import FactDialog
+from desktop.ui.instructions.facts_dialog import FactsDialog
+from desktop.ui.instructions.persona_dialog import PersonaDialog
+from desktop.ui.instructions.personas_dialog import PersonasDialog
+from desktop.ui.instructions.project_dialog import ProjectDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
@@ -65,7 +72,16 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     )
     yield UnsavedDialog()
     yield ServeDialog(ServerState("on", "starter", "http://127.0.0.1:8080/v1", "token-" * 8))
-    yield SystemPromptDialog("Be brief. " * 200)
+    personas = [Persona("A persona with a name " * 5, "Be brief. " * 90, "Hello. " * 50, {"temperature": 0.3})]
+    yield SystemPromptDialog("Be brief. " * 200, lambda: (personas, []), sampling=personas[0].sampling)
+    yield PersonaDialog(personas[0])
+    yield FactDialog("I cook for four. " * 60, 500, is_on=False)
+    yield FactsDialog(lambda: [StoredFact(n, "I cook for four. " * 20, 0.0) for n in range(50)])
+    yield PersonasDialog(lambda: ([StoredPersona(n, personas[0]) for n in range(50)], personas))
+    project = StoredProject(1, ProjectSettings("A project with a name " * 5, "Be brief. " * 90, "gone", "/papers" * 30))
+    models = [ModelChoice("starter", "A model with a name " * 5, "", "installed", "starter")]
+    yield ProjectDialog(project.settings, models, [project.settings.name], lambda: (personas, []))
+    yield DeleteProjectDialog(project, 12345)
     yield ImportOffer("an-export-with-quite-a-long-name-" * 6 + ".json")
     unreadable = KnownError("file_damaged", "It cannot be read.", "Get it again.")
     yield FolderDialog(

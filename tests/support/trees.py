@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from desktop.store import ConversationTree, Store, TreeMessage
+from desktop.store import ConversationTree, ProjectSettings, Store, TreeMessage
 from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredAttachment, StoredSummary
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
@@ -28,6 +28,15 @@ def _summaries(n_messages: int) -> st.SearchStrategy[tuple[StoredSummary, ...]]:
 
 
 attachments = st.builds(StoredAttachment, texts, st.integers(0, 1 << 40), texts, st.integers(0, 99))
+
+
+projects = st.builds(
+    ProjectSettings, st.text("ab 论", min_size=1).filter(str.strip).map(lambda n: " ".join(n.split())), texts, texts
+)
+"""As a file can hold them: with a name on one line, and without a folder."""
+
+
+samplings = st.fixed_dictionaries({}, optional={"temperature": st.floats(0, 2), "top_k": st.integers(0, 200)})
 
 
 @st.composite
@@ -68,6 +77,10 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
         overflow=draw(st.sampled_from(OVERFLOWS)),
         left_out=draw(_places(len(messages))),
         summaries=draw(_summaries(len(messages))),
+        own_model=draw(texts),
+        sampling=draw(samplings),
+        uses_facts=draw(st.sampled_from([None, False, True])),
+        project=draw(st.one_of(st.none(), projects)),
     )
 
 

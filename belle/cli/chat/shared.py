@@ -174,7 +174,8 @@ def _add(store: Store, conversation_id: int, parent: int | None, message: ChatMe
 def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
     """A conversation of the store with the messages that are shown, also while a window has it open.
 
-    What the window sends of it is sent here, too: questions with the text of their files, and the same summary.
+    What the window sends of it is sent here, too: questions with the text of their files, the same summary, and
+    the system prompt of the project where the conversation has none.
 
     Args:
         wanted: its number, its title, or a part of the title that no other has; None for the latest.
@@ -185,7 +186,8 @@ def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
         conversation = _latest(store) if wanted is None else _named(store, wanted)
         path = store.active_path(conversation.id)
         summaries = store.summaries([message.id for message in path])
-    transcript = Transcript(conversation.system_prompt, [_message(message) for message in path])
+        system_prompt = store.system_prompt_of(conversation).value
+    transcript = Transcript(system_prompt, [_message(message) for message in path])
     transcript.left_out = [message for message in transcript.messages if message.stored_id in conversation.left_out]
     summary = next((summary for summary in reversed(summaries) if summary.text.strip()), None)
     if summary is not None and (covered := covered_by(path, summary)):

@@ -15,6 +15,7 @@ from desktop.chat.state import Notice
 from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.store import StoreError
+from desktop.store.instructions.precedence import InForce
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
@@ -63,7 +64,12 @@ class ConversationDocuments(QObject):
     @property
     def folder(self) -> str:
         """The path of the folder; empty for none."""
-        return self._read(lambda: self._folders.folder(self._id), "")
+        return self.in_force.value
+
+    @property
+    def in_force(self) -> InForce[str]:
+        """The path of the folder, and whether it is the conversation's own or that of its project."""
+        return self._read(lambda: self._folders.folder(self._id), InForce("", "general"))
 
     @property
     def state(self) -> IndexProgress:
@@ -76,7 +82,14 @@ class ConversationDocuments(QObject):
         return self._folders.embedding.state(self.folder)
 
     def choose(self, folder: str) -> None:
-        """Give the conversation a folder, and read it; empty: take it away."""
+        """Give the conversation a folder, and read it; empty: no documents, also not those of its project."""
+        self._choose(folder)
+
+    def use_project(self) -> None:
+        """Forget what was chosen for the conversation: it has the folder of its project."""
+        self._choose(None)
+
+    def _choose(self, folder: str | None) -> None:
         with store_faults(self._notify):
             self._folders.choose(self._id, folder)
         self.changed.emit()
@@ -127,7 +140,8 @@ class ConversationDocuments(QObject):
         self._notify(Notice.of_store(error))
 
     def _on_progress(self, progress: IndexProgress) -> None:
-        if progress.folder == self.folder:
+        # Qt still delivers what the indexing thread emitted before `close`, when the store is closed.
+        if not self._folders.is_closed and progress.folder == self.folder:
             self.progress.emit(progress)
 
     def _on_embedding_progress(self, progress: EmbeddingProgress) -> None:

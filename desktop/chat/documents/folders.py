@@ -15,6 +15,7 @@ from desktop.documents.choices import DocumentChoices
 from desktop.documents.progress import IndexProgress
 from desktop.store import Store, StoreError
 from desktop.store.database import Database
+from desktop.store.instructions.precedence import InForce, in_force
 
 # The readers and the index are imported when there is a folder: the window opens conversations without them.
 if TYPE_CHECKING:
@@ -36,19 +37,24 @@ class DocumentFolders(QObject):
 
     Args:
         store: has the conversations, and in the same file the index of their documents.
+        of_project: the folder of the project that a conversation (None: the new one) is in; None for none.
     """
 
     progress = Signal(object)  # IndexProgress
     failed = Signal(object)  # StoreError
     _found = Signal(object, object)  # OnFound, list[FoundPassage]
 
-    def __init__(self, store: Store, parent: QObject) -> None:
+    def __init__(
+        self, store: Store, parent: QObject, *, of_project: Callable[[int | None], str | None] = lambda _: None
+    ) -> None:
         super().__init__(parent)
+        self._of_project = of_project
         self._file, self._read_only = store.file, store.is_read_only
         self._database = store.database
         self._choices = DocumentChoices(self._database)
         self.embedding = FolderEmbedding(self._file, self)
         self._last: dict[str, IndexProgress] = {}
+        self.is_closed = False
         self._stopping = threading.Event()
         self._indexer: threading.Thread | None = None
         self._reading = ""
@@ -57,12 +63,15 @@ class DocumentFolders(QObject):
         # A method, not a lambda: Qt must know that it belongs to this object's thread.
         self._found.connect(self._deliver)
 
-    def folder(self, conversation_id: int | None) -> str:
-        """The folder of a conversation (None: of the new one); empty for none. Raises StoreError."""
-        return self._choices.folder(conversation_id)
+    def folder(self, conversation_id: int | None) -> InForce[str]:
+        """The folder that holds for a conversation (None: for the new one); empty for none. Raises StoreError."""
+        return in_force(self._choices.folder(conversation_id), self._of_project(conversation_id), "")
 
-    def choose(self, conversation_id: int | None, folder: str) -> None:
-        """Give a conversation a folder, and read it; empty: take it away. Raises StoreError."""
+    def choose(self, conversation_id: int | None, folder: str | None) -> None:
+        """Give a conversation a folder, and read it; empty: none at all, None: that of its project if it has one.
+
+        Raises StoreError.
+        """
         self._choices.choose(conversation_id, folder)
         if folder:
             self.update(folder)
@@ -117,6 +126,7 @@ class DocumentFolders(QObject):
 
     def close(self) -> None:
         """End reading and searching."""
+        self.is_closed = True
         self.stop()
         self.blockSignals(True)
         self.embedding.close()

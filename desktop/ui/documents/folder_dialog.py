@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
@@ -27,12 +27,15 @@ class FolderDialog(Dialog):
         state: how far the folder has been read.
         embedding: in which ways it can be searched.
         unreadable: gives the paths of the documents that cannot be read, each with the reason.
+        source: says where the folder comes from, if it is not the conversation's own.
+        has_project_folder: offers the project's folder in its place.
     """
 
     choose_requested = Signal()
     update_requested = Signal()
     stop_requested = Signal()
     removed = Signal()
+    project_folder_requested = Signal()
 
     def __init__(
         self,
@@ -40,14 +43,24 @@ class FolderDialog(Dialog):
         embedding: EmbeddingProgress,
         unreadable: Callable[[], Sequence[tuple[str, KnownError]]],
         parent: QWidget | None = None,
+        *,
+        source: str = "",
+        has_project_folder: bool = False,
     ) -> None:
         super().__init__(parent, width=520)
         self._unreadable = unreadable
         self._state, self._embedding = state, embedding
+        self._source = source
         self._explanation = self.paragraph()
         self.folder = self.paragraph("code")
+        self.source = self.paragraph("small")
         self.state = self.paragraph()
         self.way = self.paragraph("small")
+        self.project_button = QPushButton()
+        self.project_button.setProperty("kind", "link")
+        self.project_button.clicked.connect(self.project_folder_requested)
+        self.project_button.setVisible(has_project_folder)
+        self.body.addWidget(self.project_button, alignment=Qt.AlignmentFlag.AlignLeft)
         self.problems_heading = self.paragraph("section")
         self.problems = self.paragraph("small")
         self.remove_button = self.add_button()
@@ -104,6 +117,9 @@ class FolderDialog(Dialog):
         )
         has_folder = bool(self._state.folder)
         self.folder.setText(breakable(self._state.folder or translate("Documents", "No folder is chosen.")))
+        self.source.setText(breakable(self._source))
+        self.source.setVisible(bool(self._source))
+        self.project_button.setText(translate("Documents", "Use the project's folder"))
         self._show_state()
         problems = self._unreadable() if has_folder and self._ended else ()
         self.problems_heading.setText(translate("Documents", "Cannot be read"))

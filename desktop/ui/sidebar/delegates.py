@@ -1,4 +1,4 @@
-"""Paints the rows of the sidebar: what all rows share, and sections and conversations."""
+"""Paints the rows of the sidebar: what all rows share, and sections, projects and conversations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from desktop.ui.sidebar.conversations import ItemRole
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import Theme, theme
 
+_INDENT = 18
+"""Of the conversations of a project, in pixels at 100 %."""
 LINE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine
 
 
@@ -49,7 +51,7 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class ConversationDelegate(RowDelegate):
-    """Sections and conversations; all rows are of one height, so that a long list lays out at once."""
+    """Sections, projects and conversations; all rows are of one height, so that a long list lays out at once."""
 
     def sizeHint(self, _option: Any, _index: Any) -> QSize:
         """One line."""
@@ -67,10 +69,15 @@ class ConversationDelegate(RowDelegate):
             painter.setPen(look.color("ink-3"))
             area = option.rect.adjusted(look.px(20), look.px(8), -look.px(16), 0)
             painter.drawText(area, LINE, text)
+        elif (project := index.data(ItemRole.PROJECT)) is not None:
+            self._paint_project(painter, option.rect, index, text, collapsed=project.collapsed)
         else:
             is_open = bool(index.data(ItemRole.IS_OPEN))
             area = self.background(painter, option.rect, index.row(), is_open=is_open)
-            if index.row() == self.hovered:
+            if index.data(ItemRole.IN_PROJECT):
+                area.setLeft(area.left() + look.px(_INDENT))
+            is_more = index.data(ItemRole.MORE_OF) is not None
+            if index.row() == self.hovered and not is_more:
                 self._paint_menu_button(painter, option.rect, look)
                 area.setRight(self.menu_button_rect(option.rect).left())
             if index.data(ItemRole.HAS_FAILED):
@@ -79,10 +86,36 @@ class ConversationDelegate(RowDelegate):
             if is_open:
                 font.setWeight(QFont.Weight.Medium)
             painter.setFont(font)
-            painter.setPen(look.color("ink"))
+            painter.setPen(look.color("ink-2" if is_more else "ink"))
             shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
             painter.drawText(area, LINE, shown)
         painter.restore()
+
+    def _paint_project(
+        self,
+        painter: QPainter,
+        row: QRect,
+        index: QModelIndex | QPersistentModelIndex,
+        name: str,
+        *,
+        collapsed: bool,
+    ) -> None:
+        look = theme()
+        area = self.background(painter, row, index.row(), is_open=bool(index.data(ItemRole.IS_OPEN)))
+        side = look.px(16)
+        arrow = QRect(area.left() - look.px(4), area.center().y() - side // 2 + 1, side, side)
+        icon("chevron-right" if collapsed else "chevron-down", "ink-3", 16).paint(painter, arrow)
+        folder = arrow.translated(side + look.px(4), 0)
+        icon("folder" if collapsed else "folder-open", "ink-2", 16).paint(painter, folder)
+        area.setLeft(folder.right() + look.px(6))
+        if index.row() == self.hovered:
+            self._paint_menu_button(painter, row, look)
+            area.setRight(self.menu_button_rect(row).left())
+        font = list_font(look)
+        font.setWeight(QFont.Weight.Medium)
+        painter.setFont(font)
+        painter.setPen(look.color("ink"))
+        painter.drawText(area, LINE, QFontMetrics(font).elidedText(name, Qt.TextElideMode.ElideRight, area.width()))
 
     def menu_button_rect(self, row: QRect) -> QRect:
         """The area of the ⋯ button of a hovered row."""

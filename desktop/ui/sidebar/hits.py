@@ -18,9 +18,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextOption
 from PySide6.QtWidgets import QWidget
 
-from desktop.ui.sidebar.conversations import Index, ItemRole, shown_title
+from desktop.ui.sidebar.conversations import Index, ItemRole
 from desktop.ui.sidebar.delegates import LINE, RowDelegate, list_font
 from desktop.ui.sidebar.lists import RowList
+from desktop.ui.sidebar.rows import shown_title
 from desktop.ui.style.theme import Theme, theme
 
 if TYPE_CHECKING:

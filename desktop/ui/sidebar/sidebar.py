@@ -111,9 +111,9 @@ class Sidebar(View):
             return
         self._stale = False
         current = self.list.currentIndex()
-        chosen = current.data(Qt.ItemDataRole.UserRole) if current.isValid() else None
+        chosen, project = (current.data(role) for role in self.list.IDENTITY)
         self.model.reload()
-        row = self.model.row_of(chosen.id) if chosen else None
+        row = self.model.row_of(chosen.id) if chosen else self.model.row_of_project(project.id) if project else None
         if row is not None:
             self.list.setCurrentIndex(self.model.index(row))
         self._show_page()
@@ -172,10 +172,10 @@ class Sidebar(View):
         return self._hit_list
 
     def rename_current(self) -> None:
-        """Edit the title of the current row in place."""
+        """Edit the title of the current row in place, or the project of that row."""
         if self.list.currentIndex().isValid():
             self.list.setFocus()
-            self.list.edit(self.list.currentIndex())
+            self.list.rename_row(self.list.currentIndex())
 
     # Search
 

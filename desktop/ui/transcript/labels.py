@@ -208,6 +208,11 @@ def context_line_action(kind: str) -> str:
     return translate("Transcript", "Choose what happens when the context is full")
 
 
+def remember() -> str:
+    """The menu entry that notes something about the person."""
+    return translate("Transcript", "Remember this…")
+
+
 def pin(pinned: bool) -> str:
     """The button that pins a message, or unpins it."""
     if pinned:

@@ -43,6 +43,8 @@ class TranscriptView(KeyboardMessageList):
     continue_requested = Signal(int)
     source_requested = Signal(object, int)
     """StoredMessage, number of a passage that the answer was made from."""
+    remember_requested = Signal(str)
+    """A text about the person that is to be remembered."""
     save_code_requested = Signal(object)
     """A `Code` that is to become a file."""
     pin_requested = Signal(int, bool)
@@ -248,6 +250,7 @@ class TranscriptView(KeyboardMessageList):
         widget.chosen.connect(lambda name: self._act(widget, name))
         widget.source_chosen.connect(lambda number: self.source_requested.emit(widget.message, number))
         widget.save_code.connect(self.save_code_requested)
+        widget.text.remember.connect(lambda text: self.remember_requested.emit(text or widget.message.text))
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
         widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
         widget.text.dragged_to.connect(self._drag_scroll)

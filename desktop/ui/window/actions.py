@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
@@ -14,6 +15,9 @@ from PySide6.QtWidgets import QMenu
 
 from desktop.chat.state import Notice
 from desktop.i18n import translate
+from desktop.ui.foreign_text import caption
+from desktop.ui.instructions.fact_dialogs import FactDialogs
+from desktop.ui.instructions.project_dialogs import ProjectDialogs
 from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
@@ -59,6 +63,8 @@ class WindowActions(QObject):
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
         self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
+        self.projects = ProjectDialogs(window, controller, self.dialogs.personas)
+        self.facts = FactDialogs(window, controller)
         self._menus: dict[str, QMenu] = {}
         self._can_stop = False
         self._update_actions()
@@ -134,6 +140,7 @@ class WindowActions(QObject):
         for renaming in (side.model, window.header):
             renaming.renamed.connect(controller.rename)
             renaming.title_typed.connect(partial(controller.save_typed_text, "title"))
+        self.projects.connect_list(side.list)
         window.status.gauge.clicked.connect(self.dialogs.show_context)
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(lambda _: self.dialogs.show_templates())
@@ -155,6 +162,7 @@ class WindowActions(QObject):
         transcript.source_requested.connect(self.dialogs.show_passage)
         transcript.save_code_requested.connect(self.code_saving.ask)
         transcript.compare_requested.connect(self._compare_on)
+        transcript.remember_requested.connect(self.facts.remember)
         transcript.pin_requested.connect(self._controller.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
@@ -295,6 +303,7 @@ class WindowActions(QObject):
     # Menus
 
     def _fill_models(self, menu: QMenu) -> None:
+        self._add_project_model(menu)
         fill_model_menu(
             menu,
             self._controller.models(),
@@ -308,9 +317,33 @@ class WindowActions(QObject):
         template.setEnabled(self._controller.model.info is not None)
         template.triggered.connect(self.dialogs.show_templates)
 
+    def _add_project_model(self, menu: QMenu) -> None:
+        """Say which model answers here, where it is not the one that was chosen for all conversations."""
+        projects = self._controller.projects
+        model, project = projects.model(), projects.current
+        if model.source == "general":
+            return
+        names = {choice.ref: choice.title for choice in self._controller.models()}
+        name = caption(names.get(model.value, PurePath(model.value).name))
+        if model.source == "conversation":
+            menu.addAction(translate("Window", "{name}, for this chat alone").format(name=name)).setEnabled(False)
+            if project is not None and project.settings.model:
+                back = menu.addAction(translate("Window", "Use the project's model again"))
+                back.triggered.connect(projects.forget_own_model)
+        else:
+            text = translate("Window", "{name}, from the project").format(name=name)
+            if not projects.model_is_loaded:
+                text = translate("Window", "{name}, from the project: is loaded with the next question")
+                text = text.format(name=name)
+            menu.addAction(text).setEnabled(False)
+        menu.addSeparator()
+
     def _fill_more(self, menu: QMenu) -> None:
         prompt = menu.addAction(icon("edit", size=16), translate("Window", "System prompt…"))
         prompt.triggered.connect(self.dialogs.show_system_prompt)
+        personas = menu.addAction(icon("chat", size=16), translate("Window", "Personas…"))
+        personas.triggered.connect(lambda _: self.dialogs.personas.show())
+        self.facts.add_to(menu)
         answers = menu.addAction(icon("sliders", size=16), translate("Window", "Answer settings…"))
         answers.triggered.connect(partial(self.dialogs.show_settings, "answers"))
         template = menu.addAction(icon("chat", size=16), translate("Window", "Prompt template…"))
@@ -325,6 +358,9 @@ class WindowActions(QObject):
         self._add_thinking(menu)
         menu.addSeparator()
         menu.addAction(self.by_id["reader"])
+        menu.addSeparator()
+        self._add_project(menu)
+        menu.addSeparator()
         self._add_exchange(menu)
         menu.addSeparator()
         menu.addAction(self.by_id["open_model"])
@@ -343,6 +379,14 @@ class WindowActions(QObject):
             action.setCheckable(True)
             action.setChecked(thinks)
             action.toggled.connect(self._controller.set_thinking)
+
+    def _add_project(self, menu: QMenu) -> None:
+        project = self._controller.projects.current
+        if project is not None:
+            settings = menu.addAction(icon("folder-open", size=16), translate("Window", "Project settings…"))
+            settings.triggered.connect(lambda: self.projects.edit(project.id))
+        new = menu.addAction(icon("folder", size=16), translate("Window", "New project…"))
+        new.triggered.connect(lambda _: self.projects.create())
 
     def _add_exchange(self, menu: QMenu) -> None:
         for name in ("export", "print"):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from desktop.settings import Settings
     from desktop.store.records import StoredMessage
     from desktop.ui.dialogs.settings import Page
+    from desktop.ui.dialogs.system_prompt import SystemPromptDialog
+    from desktop.ui.instructions.persona_dialogs import PersonaDialogs
     from desktop.ui.window.comparing import ComparisonDialogs
 
 
@@ -61,6 +63,13 @@ class WindowDialogs(QObject):
             self.show_library("belle")
         else:
             self._show_models()
+
+    @cached_property
+    def personas(self) -> PersonaDialogs:
+        """The dialogs of personas."""
+        from desktop.ui.instructions.persona_dialogs import PersonaDialogs
+
+        return PersonaDialogs(self._window, self._controller)
 
     @cached_property
     def _library(self) -> Library:
@@ -154,16 +163,36 @@ class WindowDialogs(QObject):
     def show_system_prompt(self) -> None:
         """Edit the system prompt of this conversation."""
         from desktop.ui.dialogs.system_prompt import SystemPromptDialog
+        from desktop.ui.instructions.words import quoted_prompt
 
         controller = self._controller
         conversation_id = controller.conversation.id if controller.conversation else None
         typed = controller.typed_text("system_prompt", conversation_id)
-        dialog = SystemPromptDialog(controller.system_prompt if typed is None else typed, self._window)
+        text = controller.system_prompt if typed is None else typed
+        own_sampling = controller.projects.sampling()
+        dialog = SystemPromptDialog(
+            text,
+            self.personas.choices,
+            self._window,
+            note=quoted_prompt(controller.projects.current),
+            sampling=own_sampling.value if own_sampling.source == "conversation" else {},
+        )
+        dialog.persona_button.manage_requested.connect(lambda: self.personas.show(dialog))
         dialog.typed.connect(lambda text: controller.save_typed_text("system_prompt", conversation_id, text))
         dialog.rejected.connect(lambda: controller.save_typed_text("system_prompt", conversation_id, None))
         # Open until it is stored: when the store refuses, the text must not disappear with the dialog.
-        dialog.chosen.connect(lambda text: dialog.accept() if controller.set_system_prompt(text) else None)
+        dialog.chosen.connect(lambda text: dialog.accept() if self._save_system_prompt(dialog, text) else None)
         dialog.open()
+
+    def _save_system_prompt(self, dialog: SystemPromptDialog, text: str) -> bool:
+        """Store what the dialog has; a persona with a greeting begins the new conversation."""
+        controller = self._controller
+        if not controller.set_system_prompt(text):
+            return False
+        controller.projects.choose_sampling(dialog.sampling)
+        if dialog.greeting and controller.conversation is None:
+            return controller.begin(dialog.title, dialog.greeting)
+        return True
 
     def show_server(self) -> None:
         """Let other programs use the model, or stop that."""
@@ -227,13 +256,22 @@ class WindowDialogs(QObject):
 
     def show_documents(self) -> None:
         """Show the folder of documents of this conversation; without one, choose it."""
-        documents = self._controller.documents
-        if not documents.folder:
+        documents, project = self._controller.documents, self._controller.projects.current
+        has_project_folder = project is not None and bool(project.settings.folder)
+        if not documents.folder and not has_project_folder:
             self._choose_documents()
             return
         from desktop.ui.documents.folder_dialog import FolderDialog
+        from desktop.ui.instructions.words import from_project
 
-        dialog = FolderDialog(documents.state, documents.embedding, documents.unreadable, self._window)
+        source = from_project(project) if documents.in_force.source == "project" else ""
+        can_go_back = has_project_folder and not source
+        dialog = FolderDialog(
+            *(documents.state, documents.embedding, documents.unreadable, self._window),
+            source=source,
+            has_project_folder=can_go_back,
+        )
+        dialog.project_folder_requested.connect(documents.use_project)
         documents.progress.connect(dialog.show_state)
         documents.embedding_progress.connect(dialog.show_embedding)
         documents.changed.connect(dialog.accept)

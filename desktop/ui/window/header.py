@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TITLE_LIMIT = 200
 """Characters."""
+_MAX_PROJECT = 24
+"""Characters of a project's name before the title."""
 
 
 class TitleLabel(ElidedLabel):
@@ -63,7 +65,7 @@ class Header(View):
         self.setObjectName("header")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.typed_title: Callable[[int], str | None] = lambda _: None
-        self._title = self._title_before = ""
+        self._title = self._title_before = self._project = ""
         self._conversation_id: int | None = None
         self._is_sidebar_shown, self._is_reader = True, False
         self._renaming = 0  # the conversation whose title is edited; another one may be opened meanwhile
@@ -137,9 +139,9 @@ class Header(View):
 
     # Title
 
-    def set_title(self, title: str, conversation_id: int | None) -> None:
-        """Set title and id of the open conversation; the new one (None) cannot be renamed."""
-        self._title, self._conversation_id = title, conversation_id
+    def set_title(self, title: str, conversation_id: int | None, *, project: str = "") -> None:
+        """Set title, id and project of the open conversation; the new one (None) cannot be renamed."""
+        self._title, self._conversation_id, self._project = title, conversation_id, project
         if self._title_stack.currentWidget() is not self.title_field:
             self._show_title()
 
@@ -166,7 +168,11 @@ class Header(View):
 
     def _show_title(self) -> None:
         self._title_stack.setCurrentWidget(self.title_label)
-        self.title_label.set_text(self._title or translate("Header", "New chat"))
+        title = self._title or translate("Header", "New chat")
+        if self._project:
+            # The marks keep two names of different writing direction apart.
+            title = f"\u2068{_short(self._project)}\u2069 › \u2068{title}\u2069"
+        self.title_label.set_text(title)
         can_rename = self._conversation_id is not None
         self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if can_rename else Qt.FocusPolicy.NoFocus)
         self.title_label.setCursor(Qt.CursorShape.IBeamCursor if can_rename else Qt.CursorShape.ArrowCursor)
@@ -230,6 +236,10 @@ class Header(View):
         self.model_button.setIcon(icon("chevron-down", "ink-3", 16))
         self.model_button.setIconSize(icon_size(16))
         self._title_stack.setFixedHeight(look.px(34))
+
+
+def _short(project: str) -> str:
+    return project if len(project) <= _MAX_PROJECT else f"{project[: _MAX_PROJECT - 1].rstrip()}…"
 
 
 def model_label(state: ModelState) -> str:

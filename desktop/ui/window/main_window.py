@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import set_language, translate
 from desktop.ui.announce import AnswerAnnouncer
+from desktop.ui.sidebar.rows import shown_name
 from desktop.ui.window.header import model_label
 from desktop.ui.window.layout import WindowLayout
 
@@ -99,7 +100,7 @@ class MainWindow(WindowLayout):
         current = self.controller.conversation
         if current is not None and self._conversation is not None and current.id == self._conversation.id:
             self._conversation = current
-            self._update_title()
+        self._update_title()
 
     def _opened(self, conversation: StoredConversation | None, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
@@ -316,7 +317,12 @@ class MainWindow(WindowLayout):
 
     def _update_title(self) -> None:
         title = " ".join(self._conversation.title.split()) if self._conversation else ""
-        self.header.set_title(title, self._conversation.id if self._conversation else None)
+        project = self.controller.projects.current if self._attached else None
+        self.header.set_title(
+            title,
+            self._conversation.id if self._conversation else None,
+            project=shown_name(project) if project is not None else "",
+        )
         shown = title or translate("Window", "New chat")
         self.setWindowTitle(f"{shown} — ChatBELLE")
 

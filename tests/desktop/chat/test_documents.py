@@ -44,7 +44,7 @@ def test_where_nothing_can_be_written_no_folder_is_chosen(
         assert caught.value.kind == "read_only" and caught.value.advice
         # The person's file, not the copy of it that is open.
         assert str(tmp_path / "s" / "store.sqlite3") in caught.value.message
-        assert folders.folder(None) == ""
+        assert folders.folder(None).value == ""
         folders.close()
 
 

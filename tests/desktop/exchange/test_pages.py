@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from desktop.exchange.markdown_text import markdown
 from desktop.exchange.message_html import message_html
 from desktop.exchange.outgoing import export, file_name
 from desktop.exchange.words import ExportWords
-from desktop.store import ConversationTree, TreeMessage
+from desktop.store import ConversationTree, ProjectSettings, TreeMessage
 
 WORDS = ExportWords()
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -34,6 +35,14 @@ def talk(answer: str = "Water.", *, thinking: str = "", title: str = "Rain") -> 
 
 
 # Markdown
+
+
+def test_a_page_has_the_projects_system_prompt_where_there_is_no_own_one() -> None:
+    project = ProjectSettings("Thesis", "Be strict.")
+    for own, expected in (("", "Be strict."), (" \n", "Be strict."), ("Be brief.", "Be brief.")):
+        tree = replace(talk(), system_prompt=own, project=project)
+        assert f"> **System prompt**\n>\n> {expected}\n" in markdown(tree, WORDS)
+        assert expected in html_page([tree], WORDS)
 
 
 def test_markdown_has_what_is_shown() -> None:

@@ -247,7 +247,7 @@ import resource, sys
 from pathlib import Path
 from desktop.store import Store, StoreError
 store = Store.open(Path(sys.argv[1]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
 conversation = store.create_conversation()
 for number in range(1000):
     try:

@@ -149,7 +149,7 @@ def test_escape_closes_and_chooses_nothing(opened, qtbot):
 
 
 def test_enter_in_the_system_prompt_breaks_the_line(opened, qtbot):
-    shown = opened(SystemPromptDialog("Be brief."))
+    shown = opened(SystemPromptDialog("Be brief.", lambda: ([], [])))
     shown.field.setFocus()
     with qtbot.assertNotEmitted(shown.chosen):
         QTest.keyClick(shown.field, Qt.Key.Key_Return)

@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QLineEdit
 
 from desktop.store.records import ConversationSummary
 from desktop.ui.sidebar import Sidebar
-from desktop.ui.sidebar.conversations import PAGE, ConversationModel, ItemRole, section_of
+from desktop.ui.sidebar.conversations import PAGE, ConversationModel, ItemRole
 from desktop.ui.sidebar.hits import one_line
+from desktop.ui.sidebar.rows import section_of
 
 
 def titles(model: ConversationModel) -> list[str]:
@@ -182,7 +183,7 @@ def test_delete_key_and_menu(sidebar, controller, qtbot):
     assert deleted.args == [chosen]
     menu = bar.list.row_menu(bar.list.currentIndex())
     actions = {action.text(): action for action in menu.actions() if action.text()}
-    assert list(actions) == ["Rename", "Pin to the top", "Delete"]
+    assert list(actions) == ["Rename", "Pin to the top", "Move to project", "Delete"]
     with qtbot.waitSignal(bar.pin_requested) as pinned:
         actions["Pin to the top"].trigger()
     assert pinned.args == [chosen, True]

@@ -61,6 +61,7 @@ class MessageText(QTextBrowser):
     copy_message = Signal()
     pin_message = Signal()
     compare_message = Signal()
+    remember = Signal(str)  # the selected text; empty: the whole message
     source_chosen = Signal(int)  # number of a passage that the answer cites
     save_code = Signal(object)  # a `Code` that is to become a file
     dragged_to = Signal(QPoint)
@@ -325,6 +326,8 @@ class MessageText(QTextBrowser):
         if not self._streaming:
             menu.addAction(labels.pin(self.pinned), self.pin_message.emit)
             menu.addAction(labels.compare(), self.compare_message.emit)
+            selected = self.textCursor().selection().toPlainText()
+            menu.addAction(labels.remember(), lambda: self.remember.emit(selected))
         menu.addSeparator()
         menu.addAction(labels.select_all(), self.selectAll)
         return menu

@@ -16,7 +16,7 @@ from belle.cli.chat.shared import SharedConversation, find
 from belle.cli.chat.transcript import ChatMessage, Transcript
 from desktop.chat.prompt_path import with_attachments
 from desktop.chat.saved_states import state_name
-from desktop.store import Store, StoreError
+from desktop.store import ProjectSettings, Store, StoreError
 from desktop.store.records import StoredAttachment
 from tests.support.pty_chat import BELLE, HAS_READ, PATIENCE, READS, Pty
 
@@ -140,6 +140,15 @@ def test_versions_stay_and_a_closed_terminal_keeps_what_was_said(terminal: Termi
     assert [message.sibling_count for message in path] == [1, 2, 1, 1]
     assert path[-1].status == "interrupted"
     assert " the " in path[-1].text
+
+
+def test_the_projects_system_prompt_is_sent_where_the_conversation_has_none() -> None:
+    with Store.open(paths.database_file()) as store:
+        project = store.create_project(ProjectSettings("Thesis", "Be strict.")).id
+        for own in ("", "Be brief."):
+            chat = store.create_conversation(title=own or "none", system_prompt=own, project_id=project)
+            store.add_message(chat.id, None, "user", "Why?")
+    assert [find(title)[1].system for title in ("none", "Be brief.")] == ["Be strict.", "Be brief."]
 
 
 def test_files_that_went_along_in_the_window_are_read_again() -> None:

@@ -30,6 +30,7 @@ FACTS = {
     "what": "huggingface.co",
     "most": 5,
     "number": 2,
+    "n_known": 1,
     "message": "The English sentence.",
 }
 KINDS = sorted(notices._sentences())

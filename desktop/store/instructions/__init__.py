@@ -1,0 +1,1 @@
+"""What a person sets up once for many conversations, and the rule for what holds in one of them."""
