@@ -3516,6 +3516,10 @@
         <source>Reader mode</source>
         <translation>阅读模式</translation>
     </message>
+    <message>
+        <source>Find in this conversation</source>
+        <translation>在这个对话中查找</translation>
+    </message>
 </context>
 <context>
     <name>Sidebar</name>
@@ -4275,6 +4279,33 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
+    </message>
+</context>
+<context>
+    <name>Find</name>
+    <message>
+        <source>Find in this conversation</source>
+        <translation>在这个对话中查找</translation>
+    </message>
+    <message>
+        <source>Previous</source>
+        <translation>上一处</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>下一处</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation>没有找到</translation>
+    </message>
+    <message>
+        <source>Message {place} of {number}</source>
+        <translation>第 {place} 条消息，共 {number} 条</translation>
     </message>
 </context>
 </TS>

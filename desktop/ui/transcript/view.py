@@ -214,9 +214,7 @@ class TranscriptView(KeyboardMessageList):
 
     def highlight(self, message_id: int, query: str) -> None:
         """Mark every word of the query in a message, and scroll to the first. An empty query removes all marks."""
-        for row in self._rows.rows:
-            if row.widget is not None:
-                row.widget.mark(())
+        self.unmark()
         index = self._rows.index_of(message_id)
         if index is None or not query.split():
             return
@@ -225,6 +223,34 @@ class TranscriptView(KeyboardMessageList):
         self._stick = False
         self._sync(Anchor(index, (y or 0) - self.viewport().height() // 3))
         self._stick = self.at_bottom()
+
+    def mark_occurrence(self, message_id: int, text: str, place: int) -> int:
+        """Mark a text in a message, and scroll to one of its occurrences. Returns how many there are.
+
+        Args:
+            place: which occurrence; a negative one counts from the end. Without such a one nothing is marked.
+        """
+        index = self._rows.index_of(message_id)
+        if index is None:
+            return 0
+        widget = self._widget_of(self._rows.rows[index])
+        self._measure(index)  # an occurrence has a place only in text that is laid out
+        count, y = widget.mark_occurrence(text, place)
+        if y is not None:
+            self._stick = False
+            self._sync(Anchor(index, y - self.viewport().height() // 3))
+            self._stick = self.at_bottom()
+        return count
+
+    def unmark(self) -> None:
+        """Remove all marks."""
+        for row in self._rows.rows:
+            if row.widget is not None:
+                row.widget.mark(())
+
+    def first_visible(self) -> int | None:
+        """The place of the first message in the viewport; None without messages."""
+        return self._rows.at(self._value() + theme().px(TOP_PAD)) if self._rows.rows else None
 
     def pin_current(self) -> None:
         """Pin or unpin the message in focus, or the last one."""

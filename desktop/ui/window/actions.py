@@ -27,6 +27,7 @@ from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.dropping import DroppedFiles
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
+from desktop.ui.window.finding import Finding
 from desktop.ui.window.model_menu import fill_model_menu
 from desktop.ui.window.reader import ReaderMode
 
@@ -62,6 +63,7 @@ class WindowActions(QObject):
         self.attachments = WindowAttachments(window, controller)
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
+        self.finding = Finding(window)
         self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
         self.projects = ProjectDialogs(window, controller, self.dialogs.personas)
         self.facts = FactDialogs(window, controller)
@@ -87,7 +89,7 @@ class WindowActions(QObject):
 
     def _update_actions(self) -> None:
         self.by_id["stop"].setEnabled(self._can_stop or self.reader.is_on)
-        for name in ("export", "print", "reader"):
+        for name in ("export", "print", "reader", "find"):
             self.by_id[name].setEnabled(self._controller.conversation is not None)
 
     # Connections
@@ -113,6 +115,7 @@ class WindowActions(QObject):
             "open_model": dialogs.open_file,
             "sidebar": self._toggle_sidebar,
             "reader": self.reader.toggle,
+            "find": self.finding.open,
             "settings": partial(dialogs.show_settings, "general"),
             "shortcuts": dialogs.show_shortcuts,
             "zoom_in": partial(self._zoom, 1),
@@ -211,6 +214,7 @@ class WindowActions(QObject):
     # Conversations and messages
 
     def _conversation_opened(self, conversation: StoredConversation | None) -> None:
+        self.finding.close()
         if conversation is None:  # nothing to read
             self.reader.leave()
         self._update_actions()
@@ -357,6 +361,7 @@ class WindowActions(QObject):
         compare.triggered.connect(self._compare)
         self._add_thinking(menu)
         menu.addSeparator()
+        menu.addAction(self.by_id["find"])
         menu.addAction(self.by_id["reader"])
         menu.addSeparator()
         self._add_project(menu)

@@ -75,7 +75,7 @@ class WindowLayout(QMainWindow):
         self._foot.addWidget(self.composer)
         self._foot.addWidget(self.status)
         self._banner_row, self._foot_row = _centred(None), _centred(self._foot_widget)
-        column = QVBoxLayout(self._page)
+        column = self._column = QVBoxLayout(self._page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
@@ -89,6 +89,10 @@ class WindowLayout(QMainWindow):
     def add_above_composer(self, widget: QWidget) -> None:
         """Show a widget between the conversation and the composer."""
         self._foot.insertWidget(0, widget)
+
+    def add_above_pages(self, widget: QWidget) -> None:
+        """Show a widget between the banners and the conversation."""
+        self._column.insertWidget(self._column.indexOf(self.pages), widget)
 
     def _summaries(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
         return self.controller.summaries(limit, before)

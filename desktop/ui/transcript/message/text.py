@@ -189,24 +189,29 @@ class MessageText(QTextBrowser):
 
     def mark(self, searched: Sequence[str]) -> int | None:
         """Mark every occurrence of the words. Returns the y of the first, None when there is none."""
-        marks: list[QTextEdit.ExtraSelection] = []
-        first: QTextCursor | None = None
-        color = text_theme().color("warn")
-        color.setAlphaF(0.3)
-        for word in searched:
-            for cursor in occurrences(self.document(), word):
-                selection = QTextEdit.ExtraSelection()
-                selection.cursor = cursor
-                selection.format.setBackground(color)
-                marks.append(selection)
-                if first is None or cursor.selectionStart() < first.selectionStart():
-                    first = cursor
+        found = [cursor for word in searched for cursor in occurrences(self.document(), word)]
+        self.setExtraSelections([_mark(cursor, "warn", 0.3) for cursor in found])
+        return self._show(min(found, key=QTextCursor.selectionStart)) if found else None
+
+    def mark_occurrence(self, text: str, place: int) -> tuple[int, int | None]:
+        """Mark a text, and one of its occurrences more than the others; a negative `place` counts from the end.
+
+        Returns how many there are, and the y of that one; None when there is no such one, and then nothing is marked.
+        """
+        found = list(occurrences(self.document(), text))
+        if not -len(found) <= place < len(found):
+            self.setExtraSelections([])
+            return len(found), None
+        marks = [_mark(cursor, "warn", 0.3) for cursor in found]
+        marks[place] = _mark(found[place], "violet", 0.4)
         self.setExtraSelections(marks)
-        if first is None:
-            return None
+        return len(found), self._show(found[place])
+
+    def _show(self, found: QTextCursor) -> int:
+        """Scroll a table or code so that a selection is visible. Returns its y."""
+        cursor = QTextCursor(self.document())
         # The end, then the beginning: where both do not fit beside each other the beginning is visible.
-        for end in (first.selectionEnd(), first.selectionStart()):
-            cursor = QTextCursor(self.document())
+        for end in (found.selectionEnd(), found.selectionStart()):
             cursor.setPosition(end)
             self._reveal(cursor)
         return self.cursorRect(cursor).top()
@@ -400,3 +405,12 @@ class MessageText(QTextBrowser):
         palette.setColor(QPalette.ColorRole.Highlight, selection)
         palette.setColor(QPalette.ColorRole.HighlightedText, look.color("ink"))
         self.setPalette(palette)
+
+
+def _mark(cursor: QTextCursor, color_name: str, alpha: float) -> QTextEdit.ExtraSelection:
+    color = text_theme().color(color_name)
+    color.setAlphaF(alpha)
+    selection = QTextEdit.ExtraSelection()
+    selection.cursor = cursor
+    selection.format.setBackground(color)
+    return selection

@@ -71,7 +71,7 @@ def test_every_rule_of_the_style_sheet_has_text_that_can_be_read(name):
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-@pytest.mark.parametrize(("mark", "alpha"), [("warn", 0.3), ("violet", 0.28)])
+@pytest.mark.parametrize(("mark", "alpha"), [("warn", 0.3), ("violet", 0.28), ("violet", 0.4)])
 @pytest.mark.parametrize("ground", ["page", "code", "violet-soft"])
 def test_text_that_is_marked_or_selected_can_be_read(name, mark, alpha, ground):
     colors = tokens()[name]
