@@ -27,7 +27,7 @@ from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.dropping import DroppedFiles
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
-from desktop.ui.window.finding import Finding
+from desktop.ui.window.finding import FindInConversation
 from desktop.ui.window.model_menu import fill_model_menu
 from desktop.ui.window.reader import ReaderMode
 
@@ -63,7 +63,7 @@ class WindowActions(QObject):
         self.attachments = WindowAttachments(window, controller)
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
-        self.finding = Finding(window)
+        self.finding = FindInConversation(window)
         self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
         self.projects = ProjectDialogs(window, controller, self.dialogs.personas)
         self.facts = FactDialogs(window, controller)

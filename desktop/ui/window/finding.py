@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from desktop.ui.window.layout import WindowLayout
 
 
-class Finding(QObject):
+class FindInConversation(QObject):
     """Opens and closes the bar, which is made at the first use."""
 
     def __init__(self, window: WindowLayout) -> None:
