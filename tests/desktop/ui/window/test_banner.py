@@ -30,6 +30,8 @@ FACTS = {
     "what": "huggingface.co",
     "most": 5,
     "number": 2,
+    "asked": "q4_0",
+    "taken": "f16",
     "n_known": 1,
     "message": "The English sentence.",
 }
@@ -70,7 +72,7 @@ def test_kinds_of_the_contract_are_known():
 OURS = {
     # Bugs rather than faults of the world, or said by the terminal only: the English message is enough.
     *("protocol_error", "usage", "empty_prompt", "nothing_to_continue", "not_streaming"),
-    *("text_too_short", "unknown_llama_build"),
+    *("text_too_short", "unknown_llama_build", "bad_option"),
     "no_end_token",  # training only
     "unknown_graph",  # `belle quantize` only
     # Requests that only clients of `belle serve` make.
