@@ -91,6 +91,9 @@ class FakeAttaching(QObject):
         self.paths.append(attachment)
         return len(self.paths)
 
+    def forget(self, number: int) -> None:
+        pass
+
     def read(self, path: object) -> int:
         self.paths.append(path)
         return len(self.paths)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.process.protocol import Count, Counted, Event
+from belle.engine.process.protocol import Count, Counted, Event, ModelInfo
 from belle.errors import KnownError
 from belle.prompts import Message
 from desktop.chat.model_host import ModelHost
@@ -33,10 +33,11 @@ class Attaching(QObject):
         super().__init__(parent)
         self._host = host
         self._numbers = itertools.count(_FIRST_ID)
-        self._uncounted: dict[int, StoredAttachment] = {}  # until there is a model that can count
+        self._files: dict[int, StoredAttachment] = {}  # by number, until they are sent or taken away
+        self._counted_by: ModelInfo | None = None
         self.added.connect(self._count)
         host.answer_event.connect(self._on_event)
-        host.state_changed.connect(lambda _: self._count_all())
+        host.state_changed.connect(lambda _: self._model_changed())
 
     def read(self, path: Path) -> int:
         """Read a file beside the window. Returns the number that it has in `added` and `counted`."""
@@ -49,6 +50,10 @@ class Attaching(QObject):
         number = next(self._numbers)
         self._count(number, attachment)
         return number
+
+    def forget(self, number: int) -> None:
+        """A file was sent, or taken away: it is not counted any more."""
+        self._files.pop(number, None)
 
     def _read(self, path: Path, number: int) -> None:
         try:
@@ -66,16 +71,23 @@ class Attaching(QObject):
             self.added.emit(number, StoredAttachment(path.name, size, text[:MAX_CHARACTERS], n_cut))
 
     def _count(self, number: int, attachment: StoredAttachment) -> None:
-        self._uncounted[number] = attachment
-        self._count_all()
-
-    def _count_all(self) -> None:
-        state = self._host.state
-        if state.status != "ready" or state.info is None or state.info.template is None:
-            return
-        for number, attachment in self._uncounted.items():
+        self._files[number] = attachment
+        if self._model() is not None:
             self._host.count(Count(number, (Message("user", with_attachments("", (attachment,))),)))
-        self._uncounted.clear()
+
+    def _model_changed(self) -> None:
+        """Count again: another model, or another template, has other tokens."""
+        model = self._model()
+        if model != self._counted_by:
+            self._counted_by = model
+            for number, attachment in self._files.items():
+                self._count(number, attachment)
+
+    def _model(self) -> ModelInfo | None:
+        """The model that can count; None while there is none."""
+        state = self._host.state
+        can = state.status == "ready" and state.info is not None and state.info.template is not None
+        return state.info if can else None
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Counted) and event.id >= _FIRST_ID:

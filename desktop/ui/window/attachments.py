@@ -111,7 +111,8 @@ class WindowAttachments(QObject):
 
     def clear(self, conversation_id: int | None) -> None:
         """They have been sent."""
-        for chip in self._chips.pop(conversation_id, {}).values():
+        for number, chip in self._chips.pop(conversation_id, {}).items():
+            self._attaching.forget(number)
             chip.deleteLater()
         self._show()
 
@@ -192,6 +193,7 @@ class WindowAttachments(QObject):
     def _remove(self, number: int) -> None:
         chip = self._open().pop(number, None)
         if chip is not None:
+            self._attaching.forget(number)
             chip.hide()
             chip.deleteLater()
             self._save(self._open_id())

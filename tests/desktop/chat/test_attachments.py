@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from belle.engine.process.protocol import Generate
+from belle.engine.process.protocol import Count, Generate
 from desktop.chat.prompt_path import with_attachments
 from desktop.store.records import StoredAttachment
 from tests.support.desk import Desk
@@ -29,3 +29,22 @@ def test_a_file_is_sent_again_with_the_history_and_with_another_version(desk: De
     desk.engines.last.finish("stopped")
     desk.controller.edit(desk.path[0].id, "And?")
     assert prompts(desk)[-1] == [with_attachments("And?", (NOTES,))]
+
+
+def counts(desk: Desk) -> list[list[int]]:
+    """The numbers of the files that each engine was asked to count."""
+    return [
+        [c.id for c in engine.commands if isinstance(c, Count) and c.id >= 1 << 30] for engine in desk.engines.created
+    ]
+
+
+def test_files_of_an_earlier_run_are_counted_as_soon_as_there_is_a_model_and_again_by_another(idle_desk: Desk) -> None:
+    attaching = idle_desk.controller.attaching
+    first, second = attaching.restore(NOTES), attaching.restore(NOTES)
+    idle_desk.controller.start()
+    assert counts(idle_desk) == [[first, second]]
+    attaching.forget(first)
+    idle_desk.controller.set_template("chatml")
+    assert counts(idle_desk) == [[first, second, second]]
+    third = attaching.restore(NOTES)
+    assert counts(idle_desk) == [[first, second, second, third]]
