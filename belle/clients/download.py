@@ -38,7 +38,7 @@ def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, retries:
         return
     with writing(target, advice=_FREE_SPACE), _PartFile(part_path(target), file) as part:
         part.take_over(reporter)
-        while not part.is_complete:
+        while not part.is_complete and not part.is_too_long:
             try:
                 _stream(hub, part, reporter, retries)
             except HubError as error:
@@ -68,6 +68,8 @@ def _stream(hub: Hub, part: _PartFile, reporter: Reporter, retries: Retries) -> 
             part.write(chunk)
             reporter.add(len(chunk))
             retries.succeeded()
+            if part.is_too_long:  # a hub that does not end would fill the disk
+                return
     if file.size is None:
         part.is_complete = True
     elif part.size < file.size:
@@ -91,6 +93,11 @@ class _PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stream.close()
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether more bytes have arrived than the file has."""
+        return self.file.size is not None and self.size > self.file.size
 
     def take_over(self, reporter: Reporter) -> None:
         """Hash what an earlier run left, without the end that may not have reached the disk before a power cut.
@@ -134,7 +141,7 @@ class _PartFile:
         """Check the hash and give the file its name. Raises KnownError("wrong_bytes")."""
         expected = self.file.sha256 or self.file.git_sha1
         actual = self._digest.hexdigest()
-        if (expected and actual != expected) or (self.file.size is not None and self.size > self.file.size):
+        if (expected and actual != expected) or self.is_too_long:
             self._path.unlink()
             kind = "SHA-256" if self.file.sha256 else "git hash"
             raise KnownError(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.clients.download import fetch, part_path
-from belle.clients.errors import HubError
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Listener, Reporter, Step
 from belle.clients.retry import Retries
@@ -158,6 +157,16 @@ def _file_name(entry: ModelEntry, conversion: CatalogConversion | None) -> str:
     return f"{entry.name}-{conversion.suffix}.gguf" if conversion else entry.files[0].name
 
 
+_OF_ANOTHER_LISTING = (
+    "revision_gone",
+    "file_not_in_repository",
+    "repository_not_found",
+    "wrong_size",
+    "wrong_bytes",
+)
+"""Kinds of errors after which the hub is asked again what there is, where an earlier run asked it last."""
+
+
 class _Installation:
     """One run of the installation, while the folder is locked."""
 
@@ -199,19 +208,25 @@ class _Installation:
         hub = Hub(self._options.endpoint)
         retries = Retries(reporter)
         started = load_source(self._model_folder.source_file)
-        source = started or self._choose(hub, retries)
-        try:
+        if started is None:
+            source = self._start_over(choose(hub, self._entry, retries))
             self._fetch_all(hub, source, reporter, retries)
-        except HubError as error:
-            if started is None or error.kind not in ("revision_gone", "file_not_in_repository", "repository_not_found"):
+            return source
+        try:
+            self._fetch_all(hub, started, reporter, retries)
+        except KnownError as error:
+            if error.kind not in _OF_ANOTHER_LISTING:
                 raise
-            # The version of the interrupted download is no longer published: start over with the current one.
-            source = self._choose(hub, retries)
+            listed = choose(hub, self._entry, retries)
+            if listed.files == started.files:
+                raise
+            # What the interrupted download began with is no longer published, or was never true.
+            source = self._start_over(listed)
             self._fetch_all(hub, source, Reporter("download", self._listener, self._stop), retries)
-        return source
+            return source
+        return started
 
-    def _choose(self, hub: Hub, retries: Retries) -> RemoteFiles:
-        source = choose(hub, self._entry, retries)
+    def _start_over(self, source: RemoteFiles) -> RemoteFiles:
         self._model_folder.start_over()
         source.save(self._model_folder.source_file)
         return source

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 LARGE = 100_000
 _SLICE = 64 << 10
+_ENDLESS = 64 << 20  # as much as a test can wait for
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class LoopbackHub:
         cuts: numbers of bytes after which the next connections for a file are cut, by file name.
         wrong: files whose bytes arrive wrong.
         answers: instead of the right ones, by a part of the path.
+        claims: sizes in the listing that are not those of the files, by file name.
+        endless: files that are sent over and over again, without a length, until the other side has enough.
         tells_blobs: sizes and hashes are in the listing.
         honours_ranges: parts of files are sent.
         bytes_per_second: how fast large files are sent; 0 for as fast as possible.
@@ -64,6 +67,8 @@ class LoopbackHub:
     cuts: dict[str, list[int]] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     answers: dict[str, Answer] = field(default_factory=dict)
+    claims: dict[str, int] = field(default_factory=dict)
+    endless: set[str] = field(default_factory=set)
     tells_blobs: bool = True
     honours_ranges: bool = True
     bytes_per_second: int = 0
@@ -161,15 +166,32 @@ class _Handler(BaseHTTPRequestHandler):
         for name, content in self.hub.repos[repo].items():
             row: dict[str, object] = {"rfilename": name}
             if self.hub.tells_blobs:
-                row |= {"size": len(content), "blobId": _git_sha1(content)}
+                size = self.hub.claims.get(name, len(content))
+                row |= {"size": size, "blobId": _git_sha1(content)}
                 if len(content) >= LARGE:
                     sha256 = hashlib.sha256(content).hexdigest()
-                    row["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
+                    row["lfs"] = {"sha256": sha256, "size": size, "pointerSize": 134}
             siblings.append(row)
         listing = {"id": repo, "sha": self.hub.commit, "siblings": siblings, "tags": [], "private": False}
         self._send(200, {"Content-Type": "application/json"}, json.dumps(listing).encode())
 
+    def _repeat(self, name: str, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for key, value in (headers | {"Connection": "close"}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        try:
+            while self.command != "HEAD" and self.hub.sent[name] < _ENDLESS:
+                self.wfile.write(content)
+                self.hub.sent[name] += len(content)
+        except OSError:
+            pass
+        self.close_connection = True
+
     def _file(self, name: str, content: bytes, headers: dict[str, str]) -> None:
+        if name in self.hub.endless:
+            self._repeat(name, content, headers)
+            return
         if name in self.hub.wrong:
             content = content[:-1] + bytes([content[-1] ^ 1])
         status, start = 200, 0

@@ -301,6 +301,32 @@ def test_wrong_bytes_are_removed_and_downloaded_again(hub: LoopbackHub, name: st
     assert hub.asked("GET", name)
 
 
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+@pytest.mark.parametrize("claimed", [0.5, 1.5])
+def test_a_hub_that_lies_about_a_size_is_found_out(
+    hub: LoopbackHub, quick: None, small_files: dict[str, bytes], name: str, claimed: float
+) -> None:
+    hub.claims[name] = round(len(small_files[name]) * claimed)
+    error = fault()
+    assert error.kind == "wrong_size"
+    assert name in error.message
+    assert installed() == []
+    hub.claims.clear()
+    install(entry())
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+def test_a_hub_that_never_ends_a_file_does_not_fill_the_disk(hub: LoopbackHub, quick: None, name: str) -> None:
+    hub.endless.add(name)
+    error = fault()
+    assert error.kind == "wrong_bytes"
+    assert name in error.message
+    assert hub.sent[name] < 32 << 20
+    assert not [path for path in folder().rglob("*") if path.name in (name, f".{name}.part")]
+    hub.endless.clear()
+    install(entry())
+
+
 def test_a_listing_without_hashes_is_completed_from_the_files_themselves(hub: LoopbackHub) -> None:
     hub.tells_blobs = False
     hub.wrong.add(WEIGHTS)

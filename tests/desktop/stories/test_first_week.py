@@ -31,6 +31,7 @@ _Dialog = TypeVar("_Dialog", bound=QDialog)
 
 BELLE = "belle-7b-2m"
 PAGES = ["The museum opens at nine.", "Tickets cost five euros.", "The director is Ada Brandt. 馆长是阿达。"]
+BEIJING = "请用一句话介绍北京：" + "它是一座古老的城市，有很多胡同、公园和博物馆，春天的风很大，秋天的天很蓝。" * 2
 LONG_MS = 120_000
 
 
@@ -105,6 +106,8 @@ def get_belle(person: Person, hub: LoopbackHub) -> None:
     library.lines[BELLE].buttons["use"].click()
     person.wait(lambda: person.controller.model_ref == BELLE)
     library.close()
+    with person.qtbot.waitActive(person.window):
+        person.window.activateWindow()
     person.wait_ready()
 
 
@@ -146,7 +149,7 @@ def test_a_new_user_s_first_week(
     assert person.controller.model.info is not None
     assert person.controller.model.info.architecture == "bloom"
     person.new_chat()
-    ask(person, "用一句话介绍北京。")
+    ask(person, BEIJING)
     begun, chat = person.answer.text, person.controller.conversation
     assert chat is not None
     person.leave()
@@ -162,7 +165,8 @@ def test_a_new_user_s_first_week(
         person.wait(lambda: person.controller.busy or person.answer.status != "interrupted")
         person.stop()
         stats = person.path[-1].stats
-        assert stats["prompt_tokens"] - stats["reused_tokens"] <= 8, "it goes on at once: nothing is read again"
+        assert stats["reused_tokens"] > 200, "it goes on at once: next to nothing is read again"
+        assert stats["prompt_tokens"] - stats["reused_tokens"] < 40
 
     drop(person, write_pdf(tmp_path / "museum.pdf", PAGES))
     person.qtbot.waitUntil(
