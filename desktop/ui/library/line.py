@@ -113,14 +113,15 @@ class ModelLine(View):
     def _possible(self) -> tuple[str, ...]:
         entry = self.entry
         in_use = () if self.is_current or entry.makes_embeddings else ("use",)
+        chatting = () if entry.makes_embeddings else ("compare",)
         if self.is_running:
             return ("pause", "cancel") if entry.section in ("small", "belle") else ("cancel",)
         return {
-            "installed": (*in_use, "compare", "details", "folder", *(() if entry.is_starter else ("delete",))),
+            "installed": (*in_use, *chatting, "details", "folder", *(() if entry.is_starter else ("delete",))),
             "missing": (*(("get",) if entry.download and not entry.is_starter else ()), "delete"),
             "begun": ("get", "cancel"),
             "available": ("get",),
-            "found": ("add", "copy", "compare", "details", "folder"),
+            "found": ("add", "copy", *chatting, "details", "folder"),
         }[entry.status]
 
     def _show_job(self) -> None:

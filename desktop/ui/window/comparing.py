@@ -89,7 +89,7 @@ class ComparisonDialogs(QObject):
         from desktop.ui.compare.dialog import ModelsToCompare
 
         try:
-            entries = [entry for entry in self._entries() if entry.path is not None and entry.header is not None]
+            entries = [entry for entry in self._entries() if entry.header is not None and not entry.makes_embeddings]
         except KnownError as error:
             self._controller.notice.emit(Notice.of(error, key="registry"))
             return None
