@@ -1016,6 +1016,10 @@
         <source>Use the project&apos;s folder</source>
         <translation>使用项目的文件夹</translation>
     </message>
+    <message>
+        <source>Questions are searched by words. With an embedding model among the models here, by meaning, too.</source>
+        <translation>目前按词语查找。这里的模型中有向量模型时，还会按含义查找。</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -2654,6 +2658,34 @@
     <message>
         <source>“{file}” has none that can be read. Choose ChatBELLE’s export or a character card.</source>
         <translation>“{file}”中没有可读取的角色。请选择 ChatBELLE 导出的文件或角色卡。</translation>
+    </message>
+    <message>
+        <source>Shorten the summary</source>
+        <translation>缩短摘要</translation>
+    </message>
+    <message>
+        <source>Shorten the system prompt</source>
+        <translation>缩短系统提示</translation>
+    </message>
+    <message>
+        <source>The summary is too long</source>
+        <translation>摘要太长</translation>
+    </message>
+    <message>
+        <source>The summary and your question do not fit: the model holds {n_ctx} tokens.</source>
+        <translation>摘要加上你的问题放不下：模型最多装 {n_ctx} 个词元。</translation>
+    </message>
+    <message>
+        <source>The system prompt is too long</source>
+        <translation>系统提示太长</translation>
+    </message>
+    <message>
+        <source>The system prompt and your question do not fit: the model holds {n_ctx} tokens.</source>
+        <translation>系统提示加上你的问题放不下：模型最多装 {n_ctx} 个词元。</translation>
+    </message>
+    <message>
+        <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
+        <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
     </message>
 </context>
 <context>

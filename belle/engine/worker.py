@@ -134,7 +134,7 @@ class Worker:
 
     def _execute(self, command: Command, arrived: float) -> None:
         """One command. A `KnownError` is answered; anything else is a bug, and ends the process loudly."""
-        if self._requests.quitting:
+        if self._requests.quitting and not isinstance(command, Forget):  # of which nothing may be saved now
             return
         match command:
             case Generate():

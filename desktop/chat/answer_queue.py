@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from desktop.chat.documents.folders import DocumentFolders
     from desktop.chat.documents.grounding import Grounding
 
+# Of the part of a prompt that leaves no room for the question.
+_REMEDIES = {"pins": "unpin_all", "summary": "edit_summary", "system": "edit_system_prompt"}
+
 
 class AnsweringModel(Protocol):
     """The model that answers in a conversation."""
@@ -459,8 +462,9 @@ class AnswerQueue(QObject):
             details = failed.details
             larger = int(details.get("n_ctx_train", 0)) > int(details.get("n_ctx", 0))
             policies = self._policies_for(answer) if details.get("fits_after_drop") else ()
-            if details.get("too_many_pins"):
-                policies = ("unpin_all",)
+            remedy = _REMEDIES.get(str(details.get("too_large")))
+            if remedy is not None:
+                policies = (remedy,)
             actions = (*policies, *(("larger_context",) if larger else ()), "edit_question")
         elif failed.kind == "template_error":
             actions = ("choose_template",)

@@ -423,6 +423,7 @@ class ChatController(ContextControl):
         """Delete all saved states; the model reads a conversation again when it continues."""
         from desktop.chat.saved_states import saved_states
 
+        self._models.forget("")  # it has one in memory, and would save it when it ends
         saved_states().clear()
 
     def act(self, key: str, action: str) -> None:

@@ -235,7 +235,7 @@ class ModelControl(QObject):
             note_seen(Path(model.load.path), stats.tokens_per_s)
 
     def forget(self, state_name: str) -> None:
-        """Keep the engine, if there is one, from saving the state of a conversation."""
+        """Keep the engine, if there is one, from saving the state of a conversation; of all for an empty name."""
         if "host" in self.__dict__:
             self.host.forget(state_name)
 

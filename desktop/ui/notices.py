@@ -48,8 +48,8 @@ def notice_text(notice: Notice) -> NoticeText:
     kind = notice.kind
     if notice.is_of_store and f"store_{kind}" in _sentences():
         kind = f"store_{kind}"
-    if kind == "prompt_too_long" and "too_many_pins" in facts:
-        kind = "too_many_pins"
+    if kind == "prompt_too_long" and "too_large" in facts:
+        kind = f"too_large_{facts['too_large']}"
     if kind == "not_installed" and "package" in facts:
         kind = "starter_not_installed"  # a Python package, not a download
     if kind == "project_deleted" and notice.details.get("n_conversations"):
@@ -86,6 +86,8 @@ def action_label(action: str) -> str:
         "cut_middle": translate("Notice", "Forget the middle"),
         "summarise": translate("Notice", "Summarise and go on"),
         "unpin_all": translate("Notice", "Unpin the messages"),
+        "edit_summary": translate("Notice", "Shorten the summary"),
+        "edit_system_prompt": translate("Notice", "Shorten the system prompt"),
         "larger_context": translate("Notice", "Give it more room"),
         "smaller_context": translate("Notice", "Try with less context"),
         "edit_question": translate("Notice", "Edit question"),
@@ -185,7 +187,7 @@ def _about_files() -> dict[str, tuple[str, str]]:
             translate("Notice", "This model does not chat"),
             translate(
                 "Notice",
-                "“{file}” is an embedding model. Add it in the library, and it finds passages in documents.",
+                "“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.",
             ),
         ),
         "split_part": (
@@ -276,9 +278,17 @@ def _about_answers() -> dict[str, tuple[str, str]]:
                 "Notice", "It takes {prompt_tokens} tokens and the model holds {n_ctx}. Nothing was cut: you decide."
             ),
         ),
-        "too_many_pins": (
+        "too_large_pins": (
             translate("Notice", "Too much is pinned"),
             translate("Notice", "The pinned messages and your question do not fit: the model holds {n_ctx} tokens."),
+        ),
+        "too_large_summary": (
+            translate("Notice", "The summary is too long"),
+            translate("Notice", "The summary and your question do not fit: the model holds {n_ctx} tokens."),
+        ),
+        "too_large_system": (
+            translate("Notice", "The system prompt is too long"),
+            translate("Notice", "The system prompt and your question do not fit: the model holds {n_ctx} tokens."),
         ),
         "context_full": (
             translate("Notice", "The model has no room left"),

@@ -82,6 +82,7 @@ class ConversationStates:
         self._name = ""
         self._found: _Sidecar | None = None  # of this conversation, until its cache is restored or is of no use
         self._begun = False  # Until its prompt is read, what the context has is of another conversation.
+        self._wanted = True  # False: its state was deleted, and nothing has been asked since.
         self._saved: list[int] = []  # the tokens that the file of this conversation has
         self._spoken: set[str] = set()
 
@@ -95,7 +96,7 @@ class ConversationStates:
         self.save()
         self._name = name if StateFiles.is_name(name) else ""
         self._found = self._read() if self._name and self._budget else None
-        self._begun, self._saved, self._spoken = False, [], set()
+        self._begun, self._wanted, self._saved, self._spoken = False, True, [], set()
         for text, tokens in self._found.answers.items() if self._found else ():
             self._answers.remember(text, tokens)
             self._spoken.add(text)
@@ -117,6 +118,10 @@ class ConversationStates:
         with suppress(OSError):  # a disk that cannot be written, or the file is gone meanwhile
             os.utime(self._files.sidecar(self._name))
 
+    def asked(self) -> None:
+        """Something new is asked in the conversation entered last: it is to be saved, also if its state was deleted."""
+        self._wanted = True
+
     def spoken(self, text: str) -> None:
         """`text` is an answer of the conversation entered last."""
         self._spoken.add(text)
@@ -127,10 +132,16 @@ class ConversationStates:
             self._name, self._found = "", None
         self._files.delete(name)
 
+    def leave_all(self) -> None:
+        """Every saved state was deleted. That of the conversation in memory is saved again when it goes on."""
+        self._found, self._wanted, self._saved = None, False, []
+        self._files.clear()
+
     def save(self) -> None:
         """Write the conversation entered last, unless its file has all of it already."""
-        sequence = self._sequence
-        if not (self._name and self._begun) or len(sequence.tokens) < FEWEST_TOKENS or sequence.tokens == self._saved:
+        tokens = self._sequence.tokens
+        is_to_be_saved = self._name and self._begun and self._wanted
+        if not is_to_be_saved or len(tokens) < FEWEST_TOKENS or tokens == self._saved:
             return
         with suppress(OSError, KnownError):
             self._write()

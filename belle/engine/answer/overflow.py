@@ -9,15 +9,24 @@ and in between the beginning of the prompt stays the same, so that the KV cache 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
+from typing import Literal
 
 from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
 
+Render = Callable[[Sequence[Message]], list[int]]
+"""The tokens of a prompt with these messages."""
+
+LargePart = Literal["pins", "summary", "system"]
+"""What leaves no room for the last message: the pinned turns, the summary, the system message."""
+
 _LARGEST_RESERVE = 256
+_NOTHING: Mapping[LargePart, Render] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +50,23 @@ def room_for_summary(n_ctx: int) -> int:
 
 def fit(
     messages: Sequence[Message],
-    render: Callable[[Sequence[Message]], list[int]],
+    render: Render,
     *,
     n_ctx: int,
     n_ctx_train: int,
     max_tokens: int | None,
     overflow: Overflow,
     pinned: Collection[int] = (),
+    without: Mapping[LargePart, Render] = _NOTHING,
 ) -> FittedPrompt:
     """The prompt for `messages`, without some of the turns if it has to be and `overflow` allows it.
 
     Args:
         pinned: indices of messages whose turns stay.
+        without: renders the prompt without one of its parts, to find out which of them leaves no room.
 
     Raises KnownError("prompt_too_long") with `prompt_tokens`, `n_ctx`, `n_ctx_train` and `fits_after_drop`; with
-    `too_many_pins` where it would fit if nothing were pinned.
+    `too_large`, one of `LargePart`, where the last turn would fit if that were not there.
     """
     room = room_for_prompt(n_ctx, max_tokens)
     whole = render(messages)
@@ -65,15 +76,20 @@ def fit(
         room -= room_for_summary(n_ctx)  # which is to stand in the place of the turns
     order = _going_first(messages, overflow, pinned)
 
-    def tokens_without(turns: Sequence[range]) -> list[int]:
+    def rest(turns: Sequence[range]) -> list[Message]:
         gone = set(_indices(turns))
-        return render([message for index, message in enumerate(messages) if index not in gone])
+        return [message for index, message in enumerate(messages) if index not in gone]
+
+    def tokens_without(turns: Sequence[range]) -> list[int]:
+        return render(rest(turns))
 
     fits = bool(order) and len(tokens_without(order)) <= room
     if overflow == "refuse" or not fits:
         every_turn = _going_first(messages, overflow, ())
-        too_many_pins = not fits and len(every_turn) > len(order) and len(tokens_without(every_turn)) <= room
-        raise _too_long(len(whole), n_ctx, n_ctx_train, fits_after_drop=fits, too_many_pins=too_many_pins)
+        renders: Mapping[LargePart, Render] = {"pins": render, **without} if len(every_turn) > len(order) else without
+        last = rest(every_turn)
+        too_large = None if fits else next((part for part in renders if len(renders[part](last)) <= room), None)
+        raise _too_long(len(whole), n_ctx, n_ctx_train, fits_after_drop=fits, too_large=too_large)
     step = n_ctx // 2
     to_drop = -(-(len(whole) - room) // step) * step
     # The more turns go, the fewer tokens remain: the first number that drops enough, or all that may go.
@@ -97,6 +113,13 @@ def _indices(turns: Sequence[range]) -> tuple[int, ...]:
     return tuple(sorted(index for turn in turns for index in turn))
 
 
+_LARGE_PARTS: Mapping[LargePart, tuple[str, str]] = {
+    "pins": ("The pinned turns", "Unpin some of them"),
+    "summary": ("The summary of what was left out", "Shorten the summary"),
+    "system": ("The system message", "Shorten the system message"),
+}
+
+
 def check_length(prompt_tokens: int, *, n_ctx: int, n_ctx_train: int, max_tokens: int | None) -> None:
     """That a prompt of so many tokens fits. Raises KnownError("prompt_too_long") as `fit`."""
     if prompt_tokens > room_for_prompt(n_ctx, max_tokens):
@@ -104,11 +127,12 @@ def check_length(prompt_tokens: int, *, n_ctx: int, n_ctx_train: int, max_tokens
 
 
 def _too_long(
-    prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool, too_many_pins: bool = False
+    prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool, too_large: LargePart | None = None
 ) -> KnownError:
-    if too_many_pins:
-        message = f"The pinned turns and the last one do not fit: the context holds {n_ctx:,} tokens, answer included."
-        advice = "Unpin some of them, or load the model with a larger context."
+    if too_large is not None:
+        what, remedy = _LARGE_PARTS[too_large]
+        message = f"{what} and the last message do not fit: the context holds {n_ctx:,} tokens, answer included."
+        advice = f"{remedy}, or load the model with a larger context."
     elif fits_after_drop:
         message = f"The conversation has {prompt_tokens:,} tokens; the context holds {n_ctx:,}, answer included."
         advice = "Leave out its oldest turns, load the model with a larger context, or begin a new conversation."
@@ -125,5 +149,5 @@ def _too_long(
         n_ctx=n_ctx,
         n_ctx_train=n_ctx_train,
         fits_after_drop=fits_after_drop,
-        **({"too_many_pins": True} if too_many_pins else {}),
+        **({"too_large": too_large} if too_large else {}),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from belle.documents import parse_json
 from belle.engine.answer.answer_tokens import AnswerTokens
-from belle.engine.answer.overflow import FittedPrompt, check_length, fit, room_for_prompt
+from belle.engine.answer.overflow import FittedPrompt, LargePart, Render, check_length, fit, room_for_prompt
 from belle.engine.answer.prompt import Renderer, raw_prompt
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.model import Vocabulary
@@ -55,18 +55,25 @@ class PromptBuilder:
             whole = renderer.prompt(request.messages, continue_last=request.continue_last)
             if len(whole) <= room_for_prompt(n_ctx, request.max_tokens):
                 return FittedPrompt(whole)
+
+        def render(messages: Sequence[Message], summary: str = request.summary) -> list[int]:
+            return renderer.prompt(with_summary(messages, summary), continue_last=request.continue_last)
+
+        without: dict[LargePart, Render] = {}
+        if request.summary.strip():
+            without["summary"] = lambda messages: render(messages, "")
+        without["system"] = lambda messages: render([one for one in messages if one.role != "system"])
         told = set(request.summarised)
         rest = [index for index in range(len(request.messages)) if index not in told]
         fitted = fit(
             [request.messages[index] for index in rest],
-            lambda messages: renderer.prompt(
-                with_summary(messages, request.summary), continue_last=request.continue_last
-            ),
+            render,
             n_ctx=n_ctx,
             n_ctx_train=n_ctx_train,
             max_tokens=request.max_tokens,
             overflow=request.overflow,
             pinned=[position for position, index in enumerate(rest) if index in request.pinned],
+            without=without,
         )
         left_out = told.union(rest[position] for position in fitted.left_out)
         return FittedPrompt(fitted.tokens, tuple(sorted(left_out)))

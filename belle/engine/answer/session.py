@@ -161,9 +161,13 @@ class AnswerSession:
             self._states.save()
 
     def forget(self, conversation: str) -> None:
-        """Save nothing of a conversation, and remove what was saved of it."""
-        if self._states is not None:
+        """Save nothing of a conversation, and remove what was saved of it; of all of them for an empty name."""
+        if self._states is None:
+            return
+        if conversation:
             self._states.leave(conversation)
+        else:
+            self._states.leave_all()
 
     def _restore(self, prompt: Sequence[int]) -> None:
         if self._states is not None:
@@ -172,6 +176,8 @@ class AnswerSession:
     def _enter(self, request: Generate | ReadAhead) -> None:
         if self._states is not None:
             self._states.enter(request.conversation)
+            if isinstance(request, Generate):
+                self._states.asked()
             for message in request.messages:
                 if message.role == "assistant":
                     self._states.spoken(message.content)

@@ -217,7 +217,10 @@ class ReadAhead:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """A conversation was deleted: remove what was saved of it, and save no more. Not answered."""
+    """A conversation was deleted: remove what was saved of it, and save no more. Not answered.
+
+    An empty name stands for every conversation; one that goes on afterwards is saved again.
+    """
 
     op: ClassVar[str] = "forget"
     conversation: str

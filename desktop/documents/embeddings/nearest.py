@@ -10,7 +10,7 @@ from desktop.documents.embeddings.vectors import Vector, signs, similarity
 from desktop.documents.index_tables import has_tables
 from desktop.store.database import Database
 
-_RANKED_EXACTLY = 400
+_RANKED_EXACTLY = 200
 """Passages with the nearest signs, whose vectors are looked at."""
 
 _CANDIDATES = 50

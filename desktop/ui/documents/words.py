@@ -74,7 +74,8 @@ def way_of_searching(state: EmbeddingProgress) -> str:
     """By what passages are found: by words, and with an embedding model by meaning."""
     if not state.model:
         return translate(
-            "Documents", "Questions are searched by words. With an embedding model in the library, by meaning, too."
+            "Documents",
+            "Questions are searched by words. With an embedding model among the models here, by meaning, too.",
         )
     facts = {"model": shortened(state.model), "ready": numbers.count(state.ready), "total": numbers.count(state.total)}
     if state.problem is not None:

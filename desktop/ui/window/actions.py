@@ -296,6 +296,10 @@ class WindowActions(QObject):
         self._controller.act(key, action)
         if action == "choose_template":
             self.dialogs.show_templates()
+        elif action == "edit_summary":
+            self.dialogs.show_summary()
+        elif action == "edit_system_prompt":
+            self.dialogs.show_system_prompt()
         elif action == "show_crashes":
             self.dialogs.show_crashes()
         elif action == "delete_crashes":

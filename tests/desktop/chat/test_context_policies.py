@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from belle.engine.process.protocol import ContextCut, Count, Counted, Summarised
 from belle.engine.process.protocol import Prefill as PrefillEvent
 from desktop.chat.state import POLICIES, ContextUsage
 from desktop.store import StoredMessage
+from desktop.ui.notices import notice_text
 from tests.support.desk import Desk
 
 
@@ -314,6 +317,16 @@ def test_while_the_model_summarises_the_question_waits_for_that(desk: Desk) -> N
     assert waits == ["summary", ""] * 3
 
 
+@pytest.mark.parametrize(("part", "action"), [("summary", "edit_summary"), ("system", "edit_system_prompt")])
+def test_what_leaves_no_room_for_the_question_can_be_shortened(desk: Desk, part: str, action: str) -> None:
+    desk.controller.send("one")
+    details = {"prompt_tokens": 9000, "n_ctx": 4096, "n_ctx_train": 4096, "fits_after_drop": False}
+    desk.engines.last.fail("prompt_too_long", **details, too_large=part)
+    assert desk.notices[-1].actions == (action, "edit_question")
+    text = notice_text(desk.notices[-1])
+    assert part in text.title.lower() and "4,096" in text.text
+
+
 def test_where_too_much_is_pinned_it_can_be_unpinned(desk: Desk) -> None:
     talk(desk, "one", "two")
     for message in desk.path:
@@ -321,7 +334,7 @@ def test_where_too_much_is_pinned_it_can_be_unpinned(desk: Desk) -> None:
     desk.controller.set_overflow("drop_oldest")
     desk.controller.send("three")
     details = {"prompt_tokens": 9000, "n_ctx": 4096, "n_ctx_train": 4096, "fits_after_drop": False}
-    desk.engines.last.fail("prompt_too_long", **details, too_many_pins=True)
+    desk.engines.last.fail("prompt_too_long", **details, too_large="pins")
     assert desk.notices[-1].actions == ("unpin_all", "edit_question")
     desk.controller.act("answer", "unpin_all")
     assert not any(message.pinned for message in desk.path)

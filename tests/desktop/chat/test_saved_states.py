@@ -74,3 +74,10 @@ def test_what_was_saved_before_the_setting_was_zero_is_gone_at_the_next_start(id
     idle_desk.controller._settings.set_value("model/state_gb", 0)
     idle_desk.controller.start()
     assert saved_states().names() == set()
+
+
+def test_the_model_that_is_loaded_is_told_that_the_states_were_deleted(desk: Desk) -> None:
+    save("1-0")
+    desk.controller.delete_saved_states()
+    assert ("forget", "") in desk.engines.last.commands
+    assert saved_states().names() == set()

@@ -301,6 +301,15 @@ class TestOverflow:
         whole, _ = ask(engine, *talk, max_tokens=4)
         assert larger.stats.prompt_tokens == whole.stats.prompt_tokens
 
+    def test_a_summary_that_leaves_no_room_is_named_and_not_the_question(self, small: BlockingEngine) -> None:
+        with pytest.raises(KnownError) as caught:
+            ask(small, "And now?", overflow="summarise", summary="They spoke of water. " * 200, max_tokens=4)
+        assert caught.value.details["too_large"] == "summary"
+        assert "summary" in caught.value.message
+        with pytest.raises(KnownError) as caught:
+            ask(small, "And now? " * 400, overflow="summarise", summary="They spoke of water.", max_tokens=4)
+        assert "too_large" not in caught.value.details
+
     def test_the_next_summary_carries_on_the_one_before(self, small: BlockingEngine) -> None:
         talk = (*self.LONG, *self.LONG, "Last?")
         _, events = ask(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Load, Sampling
+from belle.engine.process.protocol import Count, Done, Load, ReadAhead, Sampling
 from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.answer.test_answering import ask
@@ -305,3 +305,24 @@ def test_a_state_of_another_kv_type_or_attention_is_ignored(starter: Path, folde
             assert all_read(talk(engine, LONG, first.text, "And then?"))
         with open_engine(other) as engine:
             assert nothing_read_but_the_end(talk(engine, LONG, first.text, "And then?"))
+
+
+def test_states_that_were_deleted_stay_so_until_something_is_asked(starter: Path, folder: Path) -> None:
+    files = StateFiles(folder)
+    with open_engine(load(starter, folder)) as engine:
+        first = talk(engine, LONG)
+        engine.client.forget("")
+    assert files.names() == set()
+    with open_engine(load(starter, folder)) as engine:
+        talk(engine, LONG, name="two")
+        talk(engine, LONG)
+        assert files.names() == {"two"}
+        engine.client.forget("")
+        engine.client.read_ahead(ReadAhead("one", (Message("user", LONG), Message("assistant", first.text))))
+        assert engine.count(Count(99, (Message("user", "hello"),))).tokens
+    assert files.names() == set()
+    with open_engine(load(starter, folder)) as engine:
+        first = talk(engine, LONG)
+        engine.client.forget("")
+        talk(engine, LONG, first.text, "And then?")
+    assert files.names() == {"one"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt, room_for_summary
+from belle.engine.answer.overflow import FittedPrompt, LargePart, fit, room_for_prompt, room_for_summary
 from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -64,12 +64,39 @@ def test_too_many_pinned_turns_are_named_as_the_reason(overflow: Overflow) -> No
     messages = conversation(20)
     with pytest.raises(KnownError) as caught:
         fitted(messages, overflow=overflow, pinned=range(len(messages)))
-    assert caught.value.details["too_many_pins"] is True
+    assert caught.value.details["too_large"] == "pins"
     assert caught.value.details["fits_after_drop"] is False
     assert "pinned" in str(caught.value)
     with pytest.raises(KnownError) as caught:
         fitted([*messages[:-1], Message("user", "x" * 500)], overflow=overflow, pinned=range(len(messages)))
-    assert "too_many_pins" not in caught.value.details
+    assert "too_large" not in caught.value.details
+
+
+@pytest.mark.parametrize("overflow", get_args(Overflow))
+@pytest.mark.parametrize("part", ["summary", "system"])
+def test_the_part_that_leaves_no_room_is_named_as_the_reason(overflow: Overflow, part: LargePart) -> None:
+    heavy = Message("system", "s" * 500)
+
+    def without(messages: Sequence[Message]) -> list[int]:
+        return render([one for one in messages if one is not heavy])
+
+    for talk, reason in (
+        (conversation(20, system=False), part),
+        (conversation(1, system=False), part),
+        ([Message("user", "x" * 500)], None),  # too long by itself
+    ):
+        with pytest.raises(KnownError) as caught:
+            fit(
+                [heavy, *talk],
+                render,
+                n_ctx=400,
+                n_ctx_train=8192,
+                max_tokens=None,
+                overflow=overflow,
+                without={part: without},
+            )
+        assert caught.value.details.get("too_large") == reason
+        assert (part in str(caught.value)) is (reason is not None)
 
 
 @pytest.mark.parametrize("overflow", get_args(Overflow))

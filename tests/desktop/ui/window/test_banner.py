@@ -166,6 +166,8 @@ def test_actions_have_labels_in_both_languages():
         "cut_middle",
         "summarise",
         "unpin_all",
+        "edit_summary",
+        "edit_system_prompt",
         "larger_context",
         "smaller_context",
         "edit_question",
