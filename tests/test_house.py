@@ -239,8 +239,8 @@ READERS = {"json": ("load", "loads", "JSONDecoder"), "yaml": ("load", "safe_load
 @pytest.mark.parametrize("top", ["belle", "convert", "desktop"])
 def test_json_and_yaml_are_read_in_one_place(top: str) -> None:
     for file in (ROOT / top).rglob("*.py"):
-        if relative(file) in ("belle/documents.py", "belle/yaml_reader.py"):
-            continue
+        if relative(file) in ("belle/documents.py", "belle/yaml_reader.py", "belle/evaluation/judge/sandbox_child.py"):
+            continue  # the last has the standard library alone, and reads what its own parent wrote
         for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert node.attr not in READERS.get(node.value.id, ()), f"{file}:{node.lineno} reads without limits"

@@ -23,7 +23,7 @@ from belle.streams import guarded_streams
 
 COMMANDS = {
     "chat": ("belle.cli.chat.command", "talk to a model in the terminal"),
-    "eval": ("belle.cli.eval.command", "ask models the items of a set, and keep their answers"),
+    "eval": ("belle.cli.eval.command", "ask models the items of a set, and score their answers"),
     "serve": ("belle.cli.serve", "serve a model to other programs, by OpenAI's HTTP API"),
     "convert": ("belle.cli.convert.command", "make a GGUF file from a checkpoint"),
     "inspect": ("belle.cli.inspect", "say what is in a model file"),

@@ -1,10 +1,11 @@
-"""`belle eval`: answers of models to a set of items."""
+"""`belle eval`: answers of models to a set of items, and their scores."""
 
 from __future__ import annotations
 
 import argparse
 
-from belle.cli.arguments import input_file, output_file, output_folder, path_or_name, real, whole
+from belle.cli.arguments import input_file, input_path, output_folder, path_or_name, real, whole
+from belle.cli.eval.models import add_engine_options, add_server_options
 from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 
 _EPILOG = """\
@@ -14,6 +15,8 @@ examples:
   belle eval run --endpoints cluster.toml --set items.jsonl -o results --shard 0/4
   belle eval run --model BELLE-13B --set items.jsonl -o results --batch-out requests.jsonl
   belle eval run --model BELLE-13B --set items.jsonl -o results --batch-in answers.jsonl
+  belle eval judge results --set items.jsonl --judge model.gguf
+  belle eval judge results --set eval_set.json --prompts eval_prompt.json --url http://127.0.0.1:8000/v1 --model big
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
 what is missing.
@@ -42,15 +45,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=output_folder, metavar="DIR", help="where answers are kept"
     )
-    servers = parser.add_argument_group("models on servers")
-    servers.add_argument("--endpoints", type=input_file, metavar="FILE", help="TOML file of endpoints")
-    servers.add_argument("--url", help="one endpoint, such as http://127.0.0.1:8080/v1")
-    servers.add_argument("--model", metavar="NAME", help="the name of the model at --url, or in a batch")
-    servers.add_argument("--key", default="", metavar="$VARIABLE", help="environment variable with the key of --url")
-    servers.add_argument("--batch-out", type=output_file, metavar="FILE", help="write what is to be asked, for a batch")
-    servers.add_argument("--batch-in", type=input_file, metavar="FILE", help="take the answers of that batch")
-    servers.add_argument("--max-total-tokens", type=whole(1), metavar="N", help="ask no more when N tokens are spent")
-    servers.add_argument("--max-cost", type=real(0, 1e9), metavar="N", help="ask no more when N of the prices is spent")
+    add_server_options(parser, "models on servers")
     asking = parser.add_argument_group("how items are asked")
     asking.add_argument("--system", default="", metavar="TEXT", help="system prompt (default: none)")
     asking.add_argument("--temperature", type=real(0, 5), default=0.0, metavar="T", help="0 (default): the likeliest")
@@ -58,13 +53,24 @@ def _run(parser: argparse.ArgumentParser) -> None:
     asking.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     asking.add_argument("--n", type=whole(1), metavar="N", help="the first N items alone")
     asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from the I-th on (from 0)")
-    asking.add_argument("--template", help="prompt template of the GGUF models, instead of their own")
-    asking.add_argument(
-        "--ctx", type=whole(0), default=0, metavar="N", help="context of the GGUF models (default: 4096)"
+    add_engine_options(parser, "GGUF models")
+
+
+def _judge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=input_path, metavar="DIR", help="the folder of “belle eval run”")
+    parser.add_argument("--set", required=True, metavar="SET", help="the set that was asked")
+    parser.add_argument("--judge", type=path_or_name, metavar="MODEL", help="a model here; or name one on a server")
+    parser.add_argument("--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: ours)")
+    parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
+    parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--self-checks", type=whole(0), default=30, metavar="N", help="items whose known answers are judged, too (30)"
     )
-    asking.add_argument("--threads", type=whole(1), metavar="N", help="of the GGUF models")
+    add_server_options(parser, "a judge on a server")
+    add_engine_options(parser, "a judge here")
 
 
 _COMMANDS = {
     "run": Subcommand("ask models the items of a set, and keep their answers", _run, "belle.cli.eval.run:run"),
+    "judge": Subcommand("score the answers of a run, by rules and by a judge", _judge, "belle.cli.eval.judge:run"),
 }

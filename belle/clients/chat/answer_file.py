@@ -114,6 +114,12 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
     yield from failed.values()
 
 
+def answer_facts(path: Path) -> dict[str, Any]:
+    """What the answers in a file depend on; empty when it is not a file of answers. Raises OSError."""
+    facts = next(read_rows(path), {}).get("run")
+    return facts if isinstance(facts, dict) else {}
+
+
 def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     """Raise KnownError where something else is in the file: it must not be cut, and nothing be paid for twice."""
     if not path.exists() or path.stat().st_size == 0:

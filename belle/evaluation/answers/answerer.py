@@ -17,6 +17,7 @@ from belle.clients.chat.replies import ChatReply, ReplyChoice
 from belle.clients.chat.requests import RowRequest, seed_of
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.schemas.json_schema import grammar_of
 from belle.errors import KnownError
 from belle.evaluation.sources.model_files import model_files
 from belle.prompts import Message
@@ -187,4 +188,5 @@ def _generate(request: RowRequest, number: int) -> Generate:
         seed=seed_of(decoding.seed or 0, request.id),
     )
     messages = tuple(Message(message["role"], message["content"]) for message in request.messages)
-    return Generate(number, messages, sampling, max_tokens=decoding.max_tokens, stop=decoding.stop)
+    grammar = grammar_of(request.schema) if request.schema is not None else ""
+    return Generate(number, messages, sampling, max_tokens=decoding.max_tokens, stop=decoding.stop, grammar=grammar)

@@ -7,6 +7,7 @@ megabytes; there is no network interface, no other process, and no privilege.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import secrets
@@ -16,12 +17,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from belle.errors import KnownError
 from belle.texts import utf8
 
-_CHILD = Path(__file__).with_name("sandbox_child.py")
+_CHILD = "belle.evaluation.judge.sandbox_child"
 _LONGEST_PROGRAM = 200_000
 _LONGEST_OUTPUT = 1 << 16
 _STARTING_S = 10.0
@@ -79,7 +79,7 @@ def _run(program: str, tests: str, limits: SandboxLimits) -> str:
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as root:
         try:
             process = subprocess.run(
-                [_python(), "-I", "-S", str(_CHILD), root],
+                [_python(), "-I", "-S", _child_file(), root],
                 input=utf8(json.dumps(task)),
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -103,6 +103,13 @@ def _problem(status: int, said: str, word: str, limits: SandboxLimits) -> str:
         return f"did not end within {limits.seconds:g} s"
     lines = [line for line in said.splitlines() if line.strip()]
     return f"fails: {lines[-1][:300]}" if lines and status else "ends before its tests do"
+
+
+def _child_file() -> str:
+    """As a file: the child has the standard library alone, and knows of no package."""
+    spec = importlib.util.find_spec(_CHILD)
+    assert spec is not None and spec.origin is not None
+    return spec.origin
 
 
 def _python() -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 from belle.documents import DocumentError, parse_json
 from belle.engine.process.protocol import ModelInfo, Sampling
+from belle.engine.schemas.json_schema import SchemaError, any_object, grammar_of, grammar_of_parts
 from belle.prompts import Message, ToolCall
 from belle.prompts.tool_calls import ToolSyntax, forced_call, get_syntax
 from belle.server.errors import bad_request
 from belle.server.fields import Fields
-from belle.server.schemas.json_schema import SchemaError, any_object, grammar_of, grammar_of_parts
 from belle.server.settings import ServerSettings
 from belle.texts import json_text
 

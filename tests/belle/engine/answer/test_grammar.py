@@ -120,7 +120,7 @@ def test_presence_and_frequency_are_penalized(engine: BlockingEngine) -> None:
 
 
 def test_json_of_any_kind_can_be_forced(engine: BlockingEngine) -> None:
-    from belle.server.schemas.json_schema import grammar_of
+    from belle.engine.schemas.json_schema import grammar_of
 
     schema = {"type": "array", "items": {"type": "integer", "minimum": 3, "maximum": 17}, "minItems": 3, "maxItems": 3}
     done, _ = ask(engine, grammar=grammar_of(schema), sampling=Sampling(temperature=3.0, seed=2))

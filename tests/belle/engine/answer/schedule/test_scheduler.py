@@ -24,8 +24,8 @@ from belle.engine.process.protocol import (
     Sampling,
     Text,
 )
+from belle.engine.schemas.json_schema import grammar_of
 from belle.prompts import Message
-from belle.server.schemas.json_schema import grammar_of
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
 ENDLESS = Sampling(temperature=1.5, seed=3)

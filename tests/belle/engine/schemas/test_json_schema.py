@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
-from belle.server.schemas.json_schema import SchemaError, any_object, grammar_of, grammar_of_parts
+from belle.engine.schemas.json_schema import SchemaError, any_object, grammar_of, grammar_of_parts
 
 
 @pytest.fixture(scope="module")

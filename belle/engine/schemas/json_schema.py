@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from belle.documents import DEEPEST
-from belle.server.schemas.number_ranges import integer_rule, number_rule
-from belle.server.schemas.pattern_rules import pattern_rule
+from belle.engine.schemas.number_ranges import integer_rule, number_rule
+from belle.engine.schemas.pattern_rules import pattern_rule
 from belle.texts import short_repr
 
 _MOST_RULES = 4000

@@ -1,0 +1,104 @@
+"""`belle eval judge`: scores the answers of a run, by rules and by a judge."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from belle import environment
+from belle.cli.eval.models import file_name, open_models
+from belle.cli.terminal import Terminal
+from belle.clients.chat.requests import Decoding
+from belle.errors import KnownError
+from belle.evaluation.items.item import EvaluationItems
+from belle.evaluation.items.read import read_set
+from belle.evaluation.judge.prompts import JudgePrompts, OwnPrompts, read_belle_prompts
+from belle.evaluation.judge.scores import write_scores
+from belle.evaluation.judge.self_checks import known_answers
+from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict, answers_of
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge each model's answers. Returns 1 when an answer has no score; raises KnownError."""
+    environment.check_packages("belle eval", "httpx2", "jsonschema", "regex")
+    terminal = Terminal()
+    items = read_set(arguments.set)
+    answers = _answers(arguments.folder, items)
+    prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
+    models = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
+    if len(models) != 1:
+        raise KnownError("usage", "There has to be one judge.", "Give --judge MODEL, or --url with --model.")
+    decoding = Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed)
+    with models[0] as judge:
+        path = arguments.folder / "verdicts" / f"{file_name(judge.name)}-{prompts.name}.jsonl"
+        judging = JudgeRun(judge, prompts, path, decoding)
+        verdicts = {name: _judged(judging, name, group, terminal) for name, group in answers.items()}
+        known = known_answers(items.items, arguments.self_checks)
+        checks = {name: _judged(judging, name, group, terminal) for name, group in known.items()}
+    facts = {"set": items.digest, "judge": dict(judge.identity), "judge_name": judge.name, "prompts": prompts.name}
+    for name, found in verdicts.items():
+        write_scores(arguments.folder / "scores" / f"{name}.json", facts, found, checks)
+        _print_table(items, name, answers[name], found)
+    _print_checks(checks)
+    return 0 if all(verdict.score is not None for found in verdicts.values() for verdict in found) else 1
+
+
+def _answers(folder: Path, items: EvaluationItems) -> dict[str, list[JudgedAnswer]]:
+    """Of each model in the folder of a run. Raises KnownError where there are none to this set."""
+    files = sorted((folder / "answers").glob("*.jsonl"))
+    answers: dict[str, list[JudgedAnswer]] = {}
+    for file in files:
+        answers.setdefault(_model_of(file), []).extend(answers_of(items, file))
+    if not any(answers.values()):
+        message = f"{folder} has no answers to {items.name}."
+        raise KnownError("no_answers", message, f"Ask first: belle eval run MODEL --set {items.name} -o {folder}")
+    return {name: found for name, found in answers.items() if found}
+
+
+def _model_of(file: Path) -> str:
+    """The name of the model, without that of a shard."""
+    name, shard, _ = file.stem.partition("-of-")
+    return name.rpartition("-")[0] if shard else name
+
+
+def _judged(judging: JudgeRun, name: str, answers: Sequence[JudgedAnswer], terminal: Terminal) -> list[Verdict]:
+    replies = 0
+
+    def show() -> None:
+        nonlocal replies
+        replies += 1
+        terminal.progress(f"{judging.judge.name} judges {name}: {replies:,} replies to {len(answers):,} answers")
+
+    try:
+        return judging.verdicts(answers, show)
+    finally:
+        terminal.clear_line()
+
+
+def _print_table(
+    items: EvaluationItems, model: str, answers: Sequence[JudgedAnswer], verdicts: Sequence[Verdict]
+) -> None:
+    category = {answer.item.id: answer.item.category for answer in answers}
+    print(model)
+    print(f"  {'class':<16}{'answers':>9}{'by rules':>10}{'by judge':>10}{'no score':>10}{'mean':>8}")
+    for name in items.classes:
+        of_class = [verdict for verdict in verdicts if category[verdict.item] == name]
+        by = {who: sum(verdict.by == who for verdict in of_class) for who in ("rules", "judge")}
+        scores = [verdict.score for verdict in of_class if verdict.score is not None]
+        mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
+        counts = f"{len(of_class):>9,}{by['rules']:>10,}{by['judge']:>10,}{len(of_class) - len(scores):>10,}"
+        print(f"  {name:<16}{counts}{mean:>8}")
+    unread = [verdict for verdict in verdicts if verdict.score is None]
+    for verdict in unread[:3]:
+        print(f"  {verdict.item}: the judge {verdict.problem}" if verdict.by == "judge" else f"  {verdict.problem}")
+
+
+def _print_checks(checks: Mapping[str, Sequence[Verdict]]) -> None:
+    """What the judge says of answers whose worth is known."""
+    for name, verdicts in checks.items():
+        scores = [verdict.score for verdict in verdicts if verdict.score is not None]
+        if verdicts:
+            mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
+            unread = len(verdicts) - len(scores)
+            print(f"self-check, {name}: mean {mean} over {len(scores):,}" + (f", {unread:,} unread" if unread else ""))

@@ -1,0 +1,96 @@
+"""The models of a command line: GGUFs in the engine, servers, or a batch that is answered elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from belle.cli.arguments import input_file, output_file, real, whole
+from belle.cli.messages import say
+from belle.cli.terminal import Terminal, bar
+from belle.clients.chat.batch_file import read_batch, write_requests
+from belle.clients.chat.bulk import SpendingLimit
+from belle.clients.chat.endpoints import Endpoint, endpoint_at, read_endpoints
+from belle.errors import KnownError
+from belle.evaluation.answers.answerer import BatchReader, BatchWriter, ModelAnswerer, ServerAnswerer, engine_answerer
+from belle.models.catalog import resolve
+
+
+def add_server_options(parser: argparse.ArgumentParser, title: str) -> None:
+    """Declare the options that name servers."""
+    servers = parser.add_argument_group(title)
+    servers.add_argument("--endpoints", type=input_file, metavar="FILE", help="TOML file of endpoints")
+    servers.add_argument("--url", help="one endpoint, such as http://127.0.0.1:8080/v1")
+    servers.add_argument("--model", metavar="NAME", help="the name of the model at --url, or in a batch")
+    servers.add_argument("--key", default="", metavar="$VARIABLE", help="environment variable with the key of --url")
+    servers.add_argument("--batch-out", type=output_file, metavar="FILE", help="write what is to be asked, for a batch")
+    servers.add_argument("--batch-in", type=input_file, metavar="FILE", help="take the answers of that batch")
+    servers.add_argument("--max-total-tokens", type=whole(1), metavar="N", help="ask no more when N tokens are spent")
+    servers.add_argument("--max-cost", type=real(0, 1e9), metavar="N", help="ask no more when N of the prices is spent")
+
+
+def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
+    """Declare the options of GGUF models."""
+    engine = parser.add_argument_group(title)
+    engine.add_argument("--template", help="prompt template instead of their own")
+    engine.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
+    engine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
+
+
+def open_models(
+    models: Sequence[str], arguments: argparse.Namespace, terminal: Terminal
+) -> Iterator[AbstractContextManager[ModelAnswerer]]:
+    """One for each model, in the order of the command line, to be opened when its turn comes. Raises KnownError."""
+    by_model: dict[str, list[Endpoint]] = defaultdict(list)
+    for endpoint in read_endpoints(arguments.endpoints) if arguments.endpoints else []:
+        by_model[endpoint.model].append(endpoint)
+    if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
+        message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
+        raise KnownError("usage", message, "Give the name of the model there.")
+    if arguments.batch_out:
+        yield _batch_writer(arguments.model, arguments.batch_out)
+    elif arguments.batch_in:
+        yield _batch_reader(arguments.model, arguments.batch_in, terminal)
+    elif arguments.url:
+        by_model[arguments.model].append(endpoint_at(arguments.url, arguments.model, key=arguments.key))
+    if not (models or by_model or arguments.model):
+        raise KnownError("usage", "There is no model to ask.", "Name a model, or give --url or --endpoints.")
+    files = [resolve(model).path for model in models]
+    for name, path in zip(models, files, strict=True):
+        yield engine_answerer(
+            path,
+            name=Path(name).stem if "/" in name or name.endswith(".gguf") else name,
+            template=arguments.template,
+            n_ctx=arguments.ctx,
+            threads=arguments.threads,
+            on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
+            on_safer_mode=lambda: terminal.note(say("safer_mode")),
+        )
+    limit = SpendingLimit(arguments.max_total_tokens, arguments.max_cost)
+    for endpoints in by_model.values():
+        yield nullcontext(ServerAnswerer(endpoints, limit, terminal.note))
+
+
+def file_name(model: str) -> str:
+    """The name of a model as that of a file."""
+    return re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+
+
+@contextmanager
+def _batch_writer(model: str, path: Path) -> Iterator[BatchWriter]:
+    writer = BatchWriter(model)
+    yield writer
+    print(f"{path}: {write_requests(path, writer.requests, model):,} requests")
+
+
+@contextmanager
+def _batch_reader(model: str, path: Path, terminal: Terminal) -> Iterator[BatchReader]:
+    reader = BatchReader(model, read_batch(path))
+    yield reader
+    if reader.unused:
+        some = ", ".join(sorted(reader.unused)[:3])
+        terminal.note(f"{path} answers {len(reader.unused):,} requests that are not open here, such as {some}.")

@@ -1,0 +1,154 @@
+"""Answers are scored by rules where there are some, else by a judge, who is asked once for each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from belle.clients.chat.bulk import Take
+from belle.clients.chat.client import RequestError
+from belle.clients.chat.replies import ChatReply, ReplyChoice
+from belle.clients.chat.requests import RowRequest
+from belle.evaluation.answers.answerer import engine_answerer
+from belle.evaluation.items.checks import CodeCheck, LengthCheck, NumberCheck
+from belle.evaluation.items.item import EvaluationItem
+from belle.evaluation.judge import verdicts
+from belle.evaluation.judge.prompts import OwnPrompts
+from belle.evaluation.judge.sandbox import SandboxError, unconfined_reason
+from belle.evaluation.judge.scores import read_scores, write_scores
+from belle.evaluation.judge.self_checks import EMPTY, REFERENCE, SHUFFLED, known_answers
+from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, conversation, rules_verdict
+
+MATH = EvaluationItem("m", "math", ("1+1?",), "2", checks=(NumberCheck(2), LengthCheck(max=5)))
+OPEN = EvaluationItem("o", "open qa", ("Why?",), "Because.")
+POEM = EvaluationItem("p", "generation", ("A poem",), rubric=("rhymes", "has four lines"))
+
+
+def judged(item: EvaluationItem, text: str) -> JudgedAnswer:
+    return JudgedAnswer(item, item.turns[0], text)
+
+
+class Judge:
+    """Says what `reply` makes of a prompt; counts what it was asked."""
+
+    name = "judge"
+
+    def __init__(self, reply: Callable[[str], str | RequestError]) -> None:
+        self.identity = {"model": "j"}
+        self.asked: list[RowRequest] = []
+        self._reply = reply
+
+    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
+        for request in requests:
+            self.asked.append(request)
+            said = self._reply(request.messages[0]["content"])
+            if isinstance(said, str):
+                take(request, ChatReply(request.id, (ReplyChoice(said, "stop"),), 1, 1))
+            else:
+                take(request, said)
+
+
+def good(_: str) -> str:
+    return '{"reason": "fine", "score": 0.75}'
+
+
+@pytest.mark.parametrize(("text", "score"), [("2", 1.0), ("it is 2 I think", 0.5), ("3", 0.5), ("surely three", 0.0)])
+def test_rules_give_the_share_that_is_kept(text: str, score: float) -> None:
+    verdict = rules_verdict(judged(MATH, text))
+    assert verdict is not None
+    assert (verdict.score, verdict.by) == (score, "rules")
+    assert bool(verdict.reason) == (score < 1)
+
+
+@pytest.mark.skipif(unconfined_reason() is not None, reason="programs cannot be confined here")
+def test_code_is_run_against_its_tests() -> None:
+    item = EvaluationItem("c", "code", ("Write f",), checks=(CodeCheck("assert f(2) == 4"),))
+    right, wrong = (judged(item, f"Sure:\n```python\ndef f(x): return {body}\n```") for body in ("x * x", "x + 1"))
+    assert rules_verdict(right).score == 1.0  # type: ignore[union-attr]
+    assert rules_verdict(wrong).score == 0.0  # type: ignore[union-attr]
+
+
+def test_where_code_cannot_be_confined_there_is_no_score_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise SandboxError("cannot_confine", "Programs cannot be confined on this system.")
+
+    monkeypatch.setattr(verdicts, "program_problem", refuse)
+    item = EvaluationItem("c", "code", ("Write f",), checks=(CodeCheck("assert f(2) == 4"),))
+    verdict = rules_verdict(judged(item, "def f(): pass"))
+    assert verdict is not None
+    assert (verdict.score, verdict.by) == (None, "nobody")
+    assert "cannot be confined" in verdict.problem
+
+
+def test_the_judge_is_asked_for_what_rules_do_not_decide(tmp_path: Path) -> None:
+    judge = Judge(good)
+    found = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(MATH, "2"), judged(OPEN, "So.")])
+    assert [(one.item, one.score, one.by) for one in found] == [("m", 1.0, "rules"), ("o", 0.75, "judge")]
+    assert len(judge.asked) == 1
+
+
+def test_nothing_is_asked_twice_and_a_changed_answer_is_asked_anew(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    JudgeRun(Judge(good), OwnPrompts(), path).verdicts([judged(OPEN, "So."), judged(OPEN, "So.")])
+    again = Judge(good)
+    found = JudgeRun(again, OwnPrompts(), path).verdicts([judged(OPEN, "So."), judged(OPEN, "Otherwise.")])
+    assert [verdict.score for verdict in found] == [0.75, 0.75]
+    assert len(again.asked) == 1
+
+
+def test_a_reply_that_cannot_be_read_is_asked_for_once_more_and_then_counted(tmp_path: Path) -> None:
+    replies = iter(["I like it.", '{"reason": "ok", "score": 1}', "no", "never"])
+    judge = Judge(lambda _: next(replies))
+    run = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl")
+    first, second = run.verdicts([judged(OPEN, "A")])[0], run.verdicts([judged(OPEN, "B")])[0]
+    assert first.score == 1.0
+    assert (second.score, second.by) == (None, "judge")
+    assert second.problem
+    assert len(judge.asked) == 4
+    assert "I like it." in (tmp_path / "v.jsonl").read_text(encoding="utf-8")  # recorded as it came
+
+
+def test_a_judge_that_fails_leaves_no_score_and_says_why(tmp_path: Path) -> None:
+    judge = Judge(lambda _: RequestError("request_refused", "too long"))
+    (verdict,) = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(OPEN, "A")])
+    assert (verdict.score, verdict.by, verdict.problem) == (None, "nobody", "too long")
+
+
+def test_a_real_model_with_a_grammar_always_says_something_that_can_be_read(tmp_path: Path, starter: Path) -> None:
+    with engine_answerer(starter, threads=1) as judge:
+        run = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl")
+        found = run.verdicts([judged(OPEN, "Because it is so."), judged(POEM, "Roses are red")])
+    assert all(verdict.score is not None for verdict in found)
+
+
+def test_known_answers_are_what_they_say() -> None:
+    items = [
+        EvaluationItem(f"{category}{number}", category, ("?",), f"ref {category} {number}")
+        for category in ("open qa", "closed qa")
+        for number in range(5)
+    ]
+    known = known_answers([*items, MATH, POEM], 6)
+    assert {answer.item.category for answer in known[REFERENCE]} == {"open qa", "closed qa"}
+    assert len(known[REFERENCE]) == len(known[EMPTY]) == len(known[SHUFFLED]) == 6
+    assert all(answer.text == answer.item.reference for answer in known[REFERENCE])
+    assert all(answer.text == "" for answer in known[EMPTY])
+    for answer in known[SHUFFLED]:
+        assert answer.text != answer.item.reference
+        assert answer.text.startswith(f"ref {answer.item.category}")
+
+
+def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
+    found = JudgeRun(Judge(good), OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(MATH, "3"), judged(OPEN, "So.")])
+    path = tmp_path / "model.json"
+    write_scores(path, {"judge_name": "judge"}, found, {REFERENCE: found[:1]})
+    scores = read_scores(path)
+    assert scores.model == "model"
+    assert list(scores.verdicts.values()) == found
+    assert scores.self_checks == {REFERENCE: found[:1]}
+
+
+def test_a_conversation_is_judged_with_what_was_said_before() -> None:
+    assert conversation(("Hi",), []) == "Hi"
+    assert conversation(("Hi", "And?"), ["Hello"]) == "用户：Hi\n助手：Hello\n用户：And?"
