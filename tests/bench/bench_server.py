@@ -1,4 +1,4 @@
-"""What the server costs: HTTP and JSON beside the engine, and what clients save that share a prefix.
+"""What the server costs: HTTP and JSON beside the engine, and what clients save that share a prefix, or come together.
 
 Measured in processor time of the server and its worker, with one thread, so that another program on the machine does
 not count. The engine alone is the worker by itself.
@@ -41,7 +41,7 @@ _numbers = itertools.count()
 def run() -> list[Measure]:
     """All measures."""
     with _served() as (port, spent):
-        return [_through_http(port, spent), _shared_prefix(port, spent)]
+        return [_through_http(port, spent), _shared_prefix(port, spent), _at_once(port, spent)]
 
 
 def _through_http(port: int, spent: Callable[[], float]) -> Measure:
@@ -57,9 +57,7 @@ def _through_http(port: int, spent: Callable[[], float]) -> Measure:
             return _cost(lambda: _cpu(worker) + time.process_time(), lambda question: _ask_engine(engine, question))
 
         def through_http() -> float:
-            return _cost(
-                spent, lambda question: _ask(port, [{"role": "user", "content": question}], TOKENS, stream=True)
-            )
+            return _cost(spent, lambda question: _ask(port, _talk(question), TOKENS, stream=True))
 
         for _ in range(ROUNDS + 1):
             # Alone, HTTP, alone: a machine that gets slower meanwhile is no fault of the server.
@@ -92,6 +90,26 @@ def _shared_prefix(port: int, spent: Callable[[], float]) -> Measure:
         shared = [_prefix()] * CLIENTS
         ratios.append(_four_clients(port, own, spent) / _four_clients(port, shared, spent))
     return at_least("four clients sharing 1,500 tokens ÷ four without", statistics.median(ratios), 3)
+
+
+def _at_once(port: int, spent: Callable[[], float]) -> Measure:
+    """Processor time of four answers one after the other ÷ that of the same four at once."""
+    ratios = []
+    for _ in range(2):
+        times = []
+        for clients in (1, CLIENTS):
+            # Each with a beginning of its own, so that nothing of it is in the cache.
+            questions = [f"{next(_numbers):06d} {ENDLESS}" for _ in range(CLIENTS)]
+            before = spent()
+            with ThreadPoolExecutor(clients) as pool:
+                list(pool.map(lambda question: _ask(port, _talk(question), TOKENS, user=question), questions))
+            times.append(spent() - before)
+        ratios.append(times[0] / times[1])
+    return at_least("four answers one after the other ÷ four at once", statistics.median(ratios), 1.1)
+
+
+def _talk(question: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}]
 
 
 def _four_clients(port: int, prefixes: Sequence[str], spent: Callable[[], float]) -> float:
