@@ -157,9 +157,9 @@ class LoadedModel:
         """Answer with another prompt template from now on. Raises KnownError."""
         self.prompts.template = self._template(template_id)
 
-    def embed(self, request: Embed) -> Embedded:
-        """The embedding of a text. Raises KnownError."""
-        return embedded(request, self._embedder, self._model)
+    def embed(self, request: Embed, between: Callable[[], object]) -> Embedded:
+        """The embedding of a text; `between` is called between two evaluations. Raises KnownError."""
+        return embedded(request, self._embedder, self._model, between)
 
     def template_options(self, messages: Sequence[Message]) -> tuple[TemplateOption, ...]:
         """The templates to choose from, each with `messages` as the model would read them."""

@@ -61,10 +61,12 @@ class LoadedEmbedder:
         self._model.close()
 
 
-def embedded(request: Embed, embedder: Embedder, model: Model) -> Embedded:
-    """The answer to `request`. Raises KnownError."""
+def embedded(
+    request: Embed, embedder: Embedder, model: Model, between: Callable[[], object] = lambda: None
+) -> Embedded:
+    """The answer to `request`; `between` is called between two evaluations. Raises KnownError."""
     tokens = _tokens(request, model.vocabulary, model.n_ctx_train)
-    return Embedded(request.id, embedder.embed(tokens), len(tokens))
+    return Embedded(request.id, embedder.embed(tokens, between), len(tokens))
 
 
 def _tokens(request: Embed, vocabulary: Vocabulary, longest: int) -> list[int]:

@@ -67,6 +67,7 @@ class Worker:
         self._postponed: deque[tuple[Command, float] | None] = deque()  # taken from the queue, and not executed yet
         self._model: LoadedModel | None = None
         self._embedder: LoadedEmbedder | None = None  # in place of `_model`
+        self._is_embedding = False
         self._finished = threading.Event()
         self._replacing = threading.Lock()  # held while the model is freed, and while another thread reads it
 
@@ -230,31 +231,46 @@ class Worker:
     def _finish_answers(self) -> None:
         """Go on with all answers until they have ended, and with what is asked for meanwhile."""
         while self._model is not None and self._model.session.is_answering:
-            self._model.session.step()
-            while self._postponed or not self._commands.empty():
-                if not self._postponed:
-                    self._postponed.append(self._commands.get())
-                item = self._postponed[0]
-                if item is None or not self._fits_between(item[0], self._model):
-                    break
-                self._postponed.popleft()
-                self._execute(*item)
+            self._step(self._model)
+
+    def _step(self, model: LoadedModel) -> None:
+        """One step of the answers in progress, and what has arrived and need not wait for their end."""
+        if model.session.is_answering:
+            model.session.step()
+        while self._postponed or not self._commands.empty():
+            if not self._postponed:
+                self._postponed.append(self._commands.get())
+            item = self._postponed[0]
+            if item is None or not self._fits_between(item[0], model):
+                break
+            self._postponed.popleft()
+            self._execute(*item)
 
     def _fits_between(self, command: Command, model: LoadedModel) -> bool:
-        """Whether a command can be executed between two steps of answers."""
+        """Whether a command can be executed between two steps."""
         match command:
             case Generate():
-                return model.session.has_room
-            case Embed() | Count():
+                return model.is_shared and model.session.has_room
+            case Embed():
+                return model.is_shared and not self._is_embedding
+            case Count():
                 return model.is_shared
         return False
 
     def _embed(self, command: Embed) -> None:
         self._requests.begin(command.id, alone=True)
+        self._is_embedding = True
+        result: Embedded | KnownError
         try:
-            self._end(command.id, (self._embedder or self._loaded()).embed(command))
+            if self._embedder is not None:
+                result = self._embedder.embed(command)
+            else:
+                model = self._loaded()
+                result = model.embed(command, partial(self._step, model))
         except KnownError as error:
-            self._end(command.id, error)
+            result = error
+        self._is_embedding = False
+        self._end(command.id, result)
 
     def _end(self, request_id: int, result: Done | Embedded | KnownError) -> None:
         # Finished before the client is told: its next request, sent at once, must not be refused as “busy”.

@@ -59,10 +59,11 @@ class OpenRequests:
         return request_id in self._thought_enough  # for every token, so without the lock
 
     def begin(self, request_id: int, *, alone: bool = False) -> None:
-        """`request_id` is answered from now on; `alone` means that nothing else is until it is finished."""
+        """`request_id` is answered from now on; with `alone`, the flag is its own until its end."""
         with self._lock:
             self._begun.add(request_id)
-            self._alone = request_id if alone else None
+            if alone:
+                self._alone = request_id
             self._update_flag()
 
     def is_stopped(self, request_id: int) -> bool:
@@ -76,7 +77,8 @@ class OpenRequests:
             self._begun.discard(request_id)
             self._stopped.discard(request_id)
             self._thought_enough.discard(request_id)
-            self._alone = None
+            if self._alone == request_id:
+                self._alone = None
             self._update_flag()
 
     def begin_reading_ahead(self) -> bool:

@@ -9,7 +9,7 @@ whose tokens also see those after them (BERT and its kin) has to read the whole 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
@@ -41,8 +41,8 @@ class Embedder:
         self._threads = threads
         self._stop = stop
 
-    def embed(self, tokens: Sequence[int]) -> tuple[float, ...]:
-        """A vector of length 1 `[n_embd]`.
+    def embed(self, tokens: Sequence[int], between: Callable[[], object] = lambda: None) -> tuple[float, ...]:
+        """A vector of length 1 `[n_embd]`. `between` is called between two evaluations of a long text.
 
         Raises KnownError: `prompt_too_long`, `out_of_memory`, `backend_error`, and `stopped` by the flag.
         """
@@ -52,7 +52,7 @@ class Embedder:
             raise KnownError("prompt_too_long", message, "Embed it in parts.", prompt_tokens=len(tokens), n_ctx=most)
         self._make_room(len(tokens))
         try:
-            vector = self._pooled(tokens)
+            vector = self._pooled(tokens, between)
         except Interrupted:
             raise KnownError("stopped", "The embedding was stopped.") from None
         length = float(np.linalg.norm(vector))
@@ -62,12 +62,14 @@ class Embedder:
         """Free the memory."""
         self._evaluator.close()
 
-    def _pooled(self, tokens: Sequence[int]) -> NDArray[np.float64]:
+    def _pooled(self, tokens: Sequence[int], between: Callable[[], object]) -> NDArray[np.float64]:
         """The sum of the tokens' vectors, or the one that the model's file asks for `[n_embd]`. Raises Interrupted."""
         pooling = _pooling(self._model)
         total, last = np.zeros(()), np.zeros(())
         n_chunk = N_UBATCH if self._is_causal else len(tokens)
         for start in range(0, len(tokens), n_chunk):
+            if start:
+                between()
             if self._stop:
                 raise Interrupted
             chunk = tokens[start : start + n_chunk]

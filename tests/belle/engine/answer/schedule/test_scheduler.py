@@ -14,6 +14,8 @@ from belle.engine.process.blocking import open_engine
 from belle.engine.process.client import EngineClient
 from belle.engine.process.protocol import (
     Done,
+    Embed,
+    Embedded,
     Event,
     Failed,
     Generate,
@@ -144,6 +146,42 @@ def test_a_long_prompt_does_not_hold_up_an_answer(four: Together) -> None:
         four.client.stop(talking.id)
         while not isinstance(four.next(), Done):
             pass
+
+
+def test_a_long_text_to_be_embedded_does_not_hold_up_an_answer(four: Together) -> None:
+    talking = ask("Tell me a long story.", sampling=ENDLESS, max_tokens=40)
+    late = ask("What is a fox?", max_tokens=2)
+    embedding = Embed(next(_ids), PREFIX * 3)
+    four.client.generate(talking)
+    four.client.embed(embedding)
+    four.client.generate(late)
+    kinds: list[type[Event]] = []
+    ends: dict[int, Event] = {}
+    while len(ends) < 3:
+        event = four.next()
+        kinds.append(type(event))
+        if isinstance(event, Done | Embedded | Failed) and event.id is not None:
+            ends[event.id] = event
+    assert isinstance(ends[talking.id], Done) and isinstance(ends[late.id], Done)
+    vector = ends[embedding.id]
+    assert isinstance(vector, Embedded) and vector.tokens > 600
+    assert Text in kinds[: kinds.index(Embedded)]
+
+
+def test_an_embedding_that_is_stopped_stops_no_answer(four: Together) -> None:
+    talking = ask("Tell me a long story.", sampling=ENDLESS, max_tokens=40)
+    embedding = Embed(next(_ids), PREFIX * 5)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Text):
+            four.client.stop(embedding.id)
+
+    four.client.embed(embedding)
+    ends, events = four.all([talking], stop)
+    end = ends[talking.id]
+    assert isinstance(end, Done) and end.stats.completion_tokens == 40
+    while not any(isinstance(event, Embedded | Failed) and event.id == embedding.id for event in events):
+        events.append(four.next())
 
 
 def test_only_the_one_that_is_stopped_ends(four: Together) -> None:
