@@ -989,10 +989,6 @@
         <translation>选择文档文件夹</translation>
     </message>
     <message>
-        <source>Questions are searched by words. With an embedding model in the library, by meaning, too.</source>
-        <translation>目前按词语查找。模型库里有向量模型时，还会按含义查找。</translation>
-    </message>
-    <message>
         <source>Questions are searched by words alone. {model}: {problem}</source>
         <translation>目前只按词语查找。{model}：{problem}</translation>
     </message>
@@ -1223,6 +1219,33 @@
     <message>
         <source>All files (*)</source>
         <translation>所有文件 (*)</translation>
+    </message>
+</context>
+<context>
+    <name>Find</name>
+    <message>
+        <source>Find in this conversation</source>
+        <translation>在这个对话中查找</translation>
+    </message>
+    <message>
+        <source>Previous</source>
+        <translation>上一处</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>下一处</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation>没有找到</translation>
+    </message>
+    <message>
+        <source>Message {place} of {number}</source>
+        <translation>第 {place} 条消息，共 {number} 条</translation>
     </message>
 </context>
 <context>
@@ -2574,10 +2597,6 @@
     <message>
         <source>This model does not chat</source>
         <translation>这个模型不能聊天</translation>
-    </message>
-    <message>
-        <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
-        <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
     </message>
     <message>
         <source>Keys and values stay in 16 bits</source>
@@ -4311,33 +4330,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
-    </message>
-</context>
-<context>
-    <name>Find</name>
-    <message>
-        <source>Find in this conversation</source>
-        <translation>在这个对话中查找</translation>
-    </message>
-    <message>
-        <source>Previous</source>
-        <translation>上一处</translation>
-    </message>
-    <message>
-        <source>Next</source>
-        <translation>下一处</translation>
-    </message>
-    <message>
-        <source>Close</source>
-        <translation>关闭</translation>
-    </message>
-    <message>
-        <source>Not found</source>
-        <translation>没有找到</translation>
-    </message>
-    <message>
-        <source>Message {place} of {number}</source>
-        <translation>第 {place} 条消息，共 {number} 条</translation>
     </message>
 </context>
 </TS>
