@@ -20,7 +20,7 @@ def fallback_texts() -> dict[str, tuple[str, str]]:
         ),
         "no_flash_attention": (
             translate("Notice", "Without flash attention"),
-            translate("Notice", "The engine has none for this kind of model."),
+            translate("Notice", "The engine has none for this kind of model; keys and values stay in 16 bits."),
         ),
         "refused": (
             translate("Notice", "A setting of this model was refused"),

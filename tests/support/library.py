@@ -18,7 +18,7 @@ from desktop.ui.compare.dialog import CompareDialog, ComparedQuestion, ModelsToC
 from desktop.ui.dialogs.doctor import Examination
 from desktop.ui.library.asking import ConfirmDialog, GetDialog, SourceDialog
 from desktop.ui.library.cost import CostDialog
-from desktop.ui.library.details import ModelDetailsDialog
+from desktop.ui.library.details import PAGES, ModelDetailsDialog
 from desktop.ui.library.dialog import LibraryDialog
 
 
@@ -37,16 +37,24 @@ def library_dialogs(settings: Settings) -> Iterator[QDialog]:
     yield SourceDialog(settings)
     yield ConfirmDialog("Delete?", "It frees 5 GB. " * 20, "Delete", "Keep it")
     yield CostDialog(entries["starter"])
+    for page in PAGES:
+        yield details_dialog(entries["starter"], library, settings, page)
+    yield compare_dialog(entries["starter"], settings)
+
+
+def details_dialog(entry: LibraryEntry, library: Library, settings: Settings, page: str) -> ModelDetailsDialog:
+    """The details of a model that is loaded with other settings than it has now."""
     wanted = library.load_settings(None)
-    yield ModelDetailsDialog(
-        entries["starter"],
+    dialog = ModelDetailsDialog(
+        entry,
         library,
         settings,
         current=True,
         loaded_with=replace(wanted, n_ctx=wanted.n_ctx // 2),
         examination=NoExamination(),
     )
-    yield compare_dialog(entries["starter"], settings)
+    dialog.show_page(page)
+    return dialog
 
 
 def compare_dialog(entry: LibraryEntry, settings: Settings) -> CompareDialog:

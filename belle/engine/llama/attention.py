@@ -63,10 +63,9 @@ def choose_attention(
     _check(kv_type, get_args(KvType), "kv_type")
     _check(flash, get_args(FlashAttention), "flash_attention")
     fallbacks = []
-    if header.architecture in _WITHOUT_FLASH and flash != "off":
+    if header.architecture in _WITHOUT_FLASH:
         if flash == "on":
-            message = f"llama.cpp has no flash attention for models of the kind {header.architecture}."
-            fallbacks.append(Fallback("flash_attention", "on", "off", "no_flash_attention", message))
+            fallbacks.append(Fallback("flash_attention", "on", "off", *_no_flash(header)))
         flash = "off"
     if kv_type != "f16" and (refused := _why_not_quantized(header, flash)):
         fallbacks.append(Fallback("kv_type", kv_type, "f16", *refused))
@@ -91,9 +90,15 @@ def _why_not_quantized(header: GgufHeader, flash: FlashAttention) -> tuple[str, 
             "head_size",
             f"Its attention heads have {uneven[0]} values, which are not whole blocks of {QUANTIZED_BLOCK}.",
         )
+    if header.architecture in _WITHOUT_FLASH:
+        return _no_flash(header)
     if flash == "off":
         return "flash_attention_off", "A quantized KV cache needs flash attention, which is off."
     return None
+
+
+def _no_flash(header: GgufHeader) -> tuple[str, str]:
+    return "no_flash_attention", f"llama.cpp has no flash attention for models of the kind {header.architecture}."
 
 
 def _head_sizes(header: GgufHeader) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from belle.engine.llama.native_log import NativeLog
 from belle.engine.process import safer_mode
 from belle.engine.process.faults import load_fault, loading_note
 from belle.errors import KnownError
+from belle.gguf.reader import split_parts
 from belle.interrupts import native_callback
 from belle.prompts.thinking import CONTROL_TOKENS
 from belle.prompts.tool_calls import CONTROL_TOKENS as TOOL_CONTROL_TOKENS
@@ -28,6 +30,9 @@ _SENTENCEPIECE = 1  # enum llama_vocab_type
 _ATTRIBUTE_CONTROL = 1 << 3  # enum llama_token_attr
 _ATTRIBUTE_STRIP_LEFT = 1 << 7
 _ATTRIBUTE_STRIP_RIGHT = 1 << 8
+_MAPS, _STATM = Path("/proc/self/maps"), Path("/proc/self/statm")
+_DONT_NEED = 4  # MADV_DONTNEED: a page that is read after all comes from the page cache again
+_WORTH_RELEASING = 16 << 20  # bytes; below that, reading pages again costs more than they take
 
 
 class LoadCancelled(Exception):  # noqa: N818 - not an error
@@ -215,12 +220,14 @@ class Model:
         params.progress_callback = llama.llama_progress_callback(progress)
         log.errors()
         log.note(loading_note(path))
+        private_before = _private_bytes()
         self.handle = llama.llama_model_load_from_file(os.fsencode(path), params)
         if self.handle is None:
             raise LoadCancelled if cancelled else load_fault(path, log.errors())
         if llama.llama_model_has_encoder(self.handle) or not llama.llama_model_has_decoder(self.handle):
             self.close()
             raise not_a_chat_model(path)
+        _release_copied(split_parts(path), private_before)
         self.path, self.log = path, log
         self.vocabulary = Vocabulary(llama.llama_model_get_vocab(self.handle))
         self.n_ctx_train: int = llama.llama_model_n_ctx_train(self.handle)
@@ -238,3 +245,31 @@ def not_a_chat_model(path: Path) -> KnownError:
     message = f"{path.name} does not hold a model that can chat."
     advice = "Choose a text generation model; embedding and translation models cannot be used for it."
     return KnownError("not_a_chat_model", message, advice, path=str(path))
+
+
+def _private_bytes() -> int:
+    """Memory of this process that is not mapped from files; 0 where that cannot be told."""
+    if sys.platform != "linux":
+        return 0
+    _, resident, shared, *_ = _STATM.read_text().split()
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _release_copied(files: Iterable[Path], private_before: int) -> None:
+    """Give back the pages of `files`, a model just loaded, if much of it was copied.
+
+    For faster kernels llama.cpp rearranges the weights of some types into memory of its own, and goes on mapping the
+    whole file. The pages that it copied from are never read again, but count as memory of the process: nearly twice
+    its need.
+    """
+    if sys.platform != "linux" or _private_bytes() - private_before < _WORTH_RELEASING:
+        return
+    libc = ctypes.CDLL(None)
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    names = {os.path.realpath(path) for path in files}
+    for line in _MAPS.read_text(errors="surrogateescape").splitlines():
+        # 7f1200000000-7f1300000000 r--s 00000000 fe:00 1234      /models/a b.gguf
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5] in names and fields[1].startswith("r--"):
+            start, end = (int(number, 16) for number in fields[0].split("-"))
+            libc.madvise(start, end - start, _DONT_NEED)

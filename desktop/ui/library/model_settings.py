@@ -272,7 +272,11 @@ def _texts() -> dict[str, tuple[str, str]]:
         ),
         "kv_type": (
             translate("Settings", "Keys and values"),
-            translate("Settings", "Fewer bits take less memory for the context: 8 about half, 4 about a quarter."),
+            translate(
+                "Settings",
+                "Fewer bits take less memory for the context: 8 about half, 4 about a quarter. Answers come more"
+                " slowly, and 4 bits make a small model worse.",
+            ),
         ),
         "flash_attention": (
             translate("Settings", "Flash attention"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -165,13 +166,14 @@ def test_a_model_without_a_kv_cache_keeps_its_state_as_it_is(folder: Path) -> No
 
 
 def test_a_kind_of_model_without_flash_attention(starter: Path) -> None:
-    import dataclasses
-
-    header: GgufHeader = dataclasses.replace(read_header(starter), architecture="grok")
+    header: GgufHeader = replace(read_header(starter), architecture="grok")
     assert choose_attention(header, "f16", "auto", on_gpu=True) == (PLAIN, ())
     attention, fallbacks = choose_attention(header, "q8_0", "on", on_gpu=True)
     assert attention == PLAIN
-    assert [one.setting for one in fallbacks] == ["flash_attention", "kv_type"]
+    assert [(one.setting, one.reason) for one in fallbacks] == [
+        ("flash_attention", "no_flash_attention"),
+        ("kv_type", "no_flash_attention"),
+    ]
 
 
 def write_random_mamba(path: Path) -> None:

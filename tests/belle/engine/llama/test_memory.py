@@ -4,14 +4,20 @@ import re
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
+import psutil
 import pytest
+from gguf import GGMLQuantizationType
 
 from belle.engine.llama import memory
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.process.blocking import open_engine
+from belle.engine.process.protocol import Generate, Load, Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
+from belle.prompts import Message
+from tests.belle.engine.tiny_gguf import write_random_model
 
 GIB = 1 << 30
 
@@ -43,6 +49,19 @@ def test_the_compute_buffer_is_about_what_llama_cpp_takes(starter: Path, native_
     process = memory._PROCESS_BYTES + memory._TOKEN_BYTES * header.n_vocab
     buffers = (need.compute - process) / (1 << 20)
     assert 0.9 * taken["compute"] <= buffers <= 1.7 * taken["compute"]
+
+
+def test_weights_that_are_rearranged_are_in_memory_once(tmp_path: Path) -> None:
+    """llama.cpp copies Q4_0 into another order where the processor has kernels for it, and maps the file besides."""
+    path = tmp_path / "model.gguf"
+    write_random_model(
+        path, n_ctx=512, n_layers=6, n_embd=1024, n_ff=3072, scale=0.02, matrix_type=GGMLQuantizationType.Q4_0
+    )
+    with open_engine(Load(str(path), n_ctx=512, threads=1, template="plain")) as engine:
+        list(engine.generate(Generate(1, (Message("user", "hello"),), Sampling(temperature=0.0), max_tokens=4)))
+        assert engine.client.pid is not None
+        resident = psutil.Process(engine.client.pid).memory_info().rss
+    assert resident == pytest.approx(memory.estimate(read_header(path), 512).total, rel=0.15)
 
 
 def test_too_big_tells_the_numbers_and_what_would_fit(starter: Path) -> None:
