@@ -2619,6 +2619,10 @@
         <translation>未使用 Flash Attention</translation>
     </message>
     <message>
+        <source>The engine has none for this kind of model; keys and values stay in 16 bits.</source>
+        <translation>引擎不支持对这类模型使用它；键和值仍为 16 位。</translation>
+    </message>
+    <message>
         <source>A setting of this model was refused</source>
         <translation>此模型的一项设置无法使用</translation>
     </message>
@@ -2701,10 +2705,6 @@
     <message>
         <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
-    </message>
-    <message>
-        <source>The engine has none for this kind of model; keys and values stay in 16 bits.</source>
-        <translation>引擎不支持对这类模型使用它；键和值仍为 16 位。</translation>
     </message>
 </context>
 <context>
@@ -3417,6 +3417,10 @@
         <translation>键和值</translation>
     </message>
     <message>
+        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter. Answers come more slowly, and 4 bits make a small model worse.</source>
+        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。回答会变慢，4 位还会让小模型变差。</translation>
+    </message>
+    <message>
         <source>Flash attention</source>
         <translation>Flash Attention</translation>
     </message>
@@ -3431,10 +3435,6 @@
     <message>
         <source>A fixed one gives the same answer to the same question.</source>
         <translation>固定的种子对同样的问题给出同样的回答。</translation>
-    </message>
-    <message>
-        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter. Answers come more slowly, and 4 bits make a small model worse.</source>
-        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。回答会变慢，4 位还会让小模型变差。</translation>
     </message>
 </context>
 <context>

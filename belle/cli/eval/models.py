@@ -15,9 +15,12 @@ from belle.cli.terminal import Terminal, bar
 from belle.clients.chat.batch_file import read_batch, write_requests
 from belle.clients.chat.bulk import SpendingLimit
 from belle.clients.chat.endpoints import Endpoint, endpoint_at, read_endpoints
+from belle.engine.process.protocol import MOST_PARALLEL
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import BatchReader, BatchWriter, ModelAnswerer, ServerAnswerer, engine_answerer
 from belle.models.catalog import resolve
+
+_CTX_EACH = 2048
 
 
 def add_server_options(parser: argparse.ArgumentParser, title: str) -> None:
@@ -37,7 +40,20 @@ def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
     """Declare the options of GGUF models."""
     engine = parser.add_argument_group(title)
     engine.add_argument("--template", help="prompt template instead of their own")
-    engine.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
+    engine.add_argument(
+        "--ctx",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="context in tokens, for all together (default: 2048 each)",
+    )
+    engine.add_argument(
+        "--parallel",
+        type=whole(1),
+        default=4,
+        metavar="N",
+        help="questions answered at once (4); with 1, every run gives the same answers to the last bit",
+    )
     engine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
 
 
@@ -65,8 +81,9 @@ def open_models(
             path,
             name=Path(name).stem if "/" in name or name.endswith(".gguf") else name,
             template=arguments.template,
-            n_ctx=arguments.ctx,
+            n_ctx=arguments.ctx or _CTX_EACH * min(arguments.parallel, MOST_PARALLEL),
             threads=arguments.threads,
+            parallel=min(arguments.parallel, MOST_PARALLEL),
             on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
             on_safer_mode=lambda: terminal.note(say("safer_mode")),
         )

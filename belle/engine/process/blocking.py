@@ -8,8 +8,9 @@ with open_engine(Load("model.gguf")) as engine:
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 
 from belle.engine.process.client import EngineClient
 from belle.engine.process.protocol import (
@@ -45,10 +46,12 @@ class BlockingEngine:
         self._on_safer_mode = on_safer_mode
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.client = EngineClient(self._events.put)
+        self._parallel = 1
         self.model: ModelInfo
 
     def load(self, command: Load, on_loading: Callable[[float], object] | None = None) -> ModelInfo:
         """Load a model. Raises KnownError."""
+        self._parallel = command.parallel
         self.client.load(command)
         return self._wait_until_ready(on_loading)
 
@@ -82,6 +85,42 @@ class BlockingEngine:
                 if not ended:
                     self._abandon(request.id)
                 raise
+
+    def generate_all(self, requests: Iterable[Generate]) -> Iterator[tuple[Generate, Done | KnownError]]:
+        """The end of each answer, in the order in which they end; as many at once as `Load.parallel` allows.
+
+        `requests` are drawn as there is room for them. Raises KnownError where no request can be answered any more, and
+        KeyboardInterrupt.
+        """
+        if not self.client.alive:
+            self.client.restart()
+            self._wait_until_ready()
+        rest, under_way = iter(requests), dict[int, Generate]()
+        try:
+            while True:
+                for request in islice(rest, self._parallel - len(under_way)):
+                    under_way[request.id] = request
+                    self.client.generate(request)
+                if not under_way:
+                    return
+                end = self._next_end(under_way)
+                yield under_way.pop(end[0]), end[1]
+        finally:
+            for request_id in under_way:
+                self._abandon(request_id)
+
+    def _next_end(self, under_way: Container[int]) -> tuple[int, Done | KnownError]:
+        """Which request ended, and how. Raises KnownError for what ends all of them."""
+        while True:
+            try:
+                event = self._next()
+            except KnownError as error:
+                request_id = error.details.get("request_id")
+                if not isinstance(request_id, int) or request_id not in under_way:
+                    raise
+                return request_id, error
+            if isinstance(event, Done) and event.id in under_way:
+                return event.id, event
 
     def _next_of(self, request_id: int) -> Event:
         """The next event of this request. Raises KnownError."""
@@ -130,7 +169,7 @@ class BlockingEngine:
             case SaferMode() if self._on_safer_mode is not None:
                 self._on_safer_mode()
             case Failed():
-                raise KnownError(event.kind, event.message, event.advice, **event.details)
+                raise KnownError(event.kind, event.message, event.advice, **event.details | {"request_id": event.id})
             case Died():
                 raise KnownError(event.kind, event.message, event.advice, returncode=event.returncode, log=event.log)
         return event

@@ -18,7 +18,6 @@ from belle.clients.chat.requests import RowRequest, seed_of
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Done, Generate, Load, Sampling
 from belle.engine.schemas.json_schema import grammar_of
-from belle.errors import KnownError
 from belle.evaluation.sources.model_files import model_files
 from belle.prompts import Message
 
@@ -125,19 +124,22 @@ class EngineAnswerer:
 
     def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
         """As `ModelAnswerer.answer`."""
-        for request in requests:
-            self._requests += 1
-            try:
-                outcome: ChatReply | RequestError = self._reply(request, _generate(request, self._requests))
-            except KnownError as error:
-                if error.kind not in _OF_THE_REQUEST:
-                    raise
-                outcome = RequestError(error.kind, error.message, error.advice)
-            take(request, outcome)
+        asked: dict[int, RowRequest] = {}
 
-    def _reply(self, request: RowRequest, generate: Generate) -> ChatReply:
-        *_, done = self._engine.generate(generate)
-        assert isinstance(done, Done)
+        def numbered() -> Iterator[Generate]:
+            for request in requests:
+                self._requests += 1
+                asked[self._requests] = request
+                yield _generate(request, self._requests)
+
+        for generate, end in self._engine.generate_all(numbered()):
+            request = asked.pop(generate.id)
+            if isinstance(end, Done):
+                take(request, self._reply(request, end))
+            else:
+                take(request, RequestError(end.kind, end.message, end.advice))
+
+    def _reply(self, request: RowRequest, done: Done) -> ChatReply:
         finish = "length" if done.reason in ("length", "context_full") else "stop"
         choice = ReplyChoice(done.text, finish, thinking=done.thinking)
         stats = done.stats
@@ -154,6 +156,7 @@ def engine_answerer(
     template: str | None = None,
     n_ctx: int = 0,
     threads: int | None = None,
+    parallel: int = 1,
     on_loading: Callable[[float], object] | None = None,
     on_safer_mode: Callable[[], object] | None = None,
 ) -> Iterator[EngineAnswerer]:
@@ -162,19 +165,17 @@ def engine_answerer(
     Args:
         path: of the file.
         name: "" takes that of the file.
+        parallel: questions that are answered at once. With several, batches of other sizes round otherwise: a text may
+            differ from one run to the next, also where the likeliest token is chosen.
         template, n_ctx, threads, on_loading, on_safer_mode: as of `Load` and `open_engine`.
 
     Raises KnownError when it cannot be loaded.
     """
     digest = hashlib.sha256("".join(sorted(model_files(path).hashes().values())).encode()).hexdigest()
-    load = Load(str(path), n_ctx=n_ctx, template=template, threads=threads)
+    load = Load(str(path), n_ctx=n_ctx, template=template, threads=threads, parallel=parallel)
     with open_engine(load, on_loading, on_safer_mode=on_safer_mode) as engine:
-        identity = {"model": digest, "template": engine.model.template, "n_ctx": engine.model.n_ctx}
+        identity = {"model": digest, "template": engine.model.template}
         yield EngineAnswerer(engine, name or path.stem, identity)
-
-
-_OF_THE_REQUEST = frozenset({"prompt_too_long", "template_error", "empty_prompt", "bad_grammar", "grammar_stuck"})
-"""Errors of one question; the others can be answered all the same."""
 
 
 def _generate(request: RowRequest, number: int) -> Generate:

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMenu
 
 from desktop.chat.state import Notice
-from desktop.i18n import translate
-from desktop.ui.foreign_text import caption
 from desktop.ui.instructions.fact_dialogs import FactDialogs
 from desktop.ui.instructions.project_dialogs import ProjectDialogs
 from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
-from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.window.attachments import WindowAttachments
 from desktop.ui.window.code_saving import CodeSaving
@@ -28,7 +24,7 @@ from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.dropping import DroppedFiles
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.finding import FindInConversation
-from desktop.ui.window.model_menu import fill_model_menu
+from desktop.ui.window.menus import HeaderMenus
 from desktop.ui.window.reader import ReaderMode
 
 if TYPE_CHECKING:
@@ -72,7 +68,16 @@ class WindowActions(QObject):
         self._update_actions()
         self._connect_actions()
         self._connect_widgets()
-        window.header.fill_menus(self._fill_models, self._fill_more)
+        menus = HeaderMenus(
+            controller,
+            self.by_id,
+            dialogs=self.dialogs,
+            exchange=self.exchange,
+            projects=self.projects,
+            facts=self.facts,
+            compare=self._compare,
+        )
+        window.header.fill_menus(menus.fill_models, menus.fill_more)
         if sys.platform == "darwin":
             self._make_menu_bar()
 
@@ -307,103 +312,6 @@ class WindowActions(QObject):
         elif action in WINDOW_ACTIONS:
             self.reader.leave()
             self._window.header.show_model_menu()
-
-    # Menus
-
-    def _fill_models(self, menu: QMenu) -> None:
-        self._add_project_model(menu)
-        fill_model_menu(
-            menu,
-            self._controller.models(),
-            current=self._controller.model_ref,
-            choose=self.dialogs.choose_model,
-            open_file=self.by_id["open_model"],
-        )
-        library = menu.addAction(translate("Window", "Models…"))
-        library.triggered.connect(self.by_id["models"].trigger)
-        template = menu.addAction(translate("Window", "Prompt template…"))
-        template.setEnabled(self._controller.model.info is not None)
-        template.triggered.connect(self.dialogs.show_templates)
-
-    def _add_project_model(self, menu: QMenu) -> None:
-        """Say which model answers here, where it is not the one that was chosen for all conversations."""
-        projects = self._controller.projects
-        model, project = projects.model(), projects.current
-        if model.source == "general":
-            return
-        names = {choice.ref: choice.title for choice in self._controller.models()}
-        name = caption(names.get(model.value, PurePath(model.value).name))
-        if model.source == "conversation":
-            menu.addAction(translate("Window", "{name}, for this chat alone").format(name=name)).setEnabled(False)
-            if project is not None and project.settings.model:
-                back = menu.addAction(translate("Window", "Use the project's model again"))
-                back.triggered.connect(projects.forget_own_model)
-        else:
-            text = translate("Window", "{name}, from the project").format(name=name)
-            if not projects.model_is_loaded:
-                text = translate("Window", "{name}, from the project: is loaded with the next question")
-                text = text.format(name=name)
-            menu.addAction(text).setEnabled(False)
-        menu.addSeparator()
-
-    def _fill_more(self, menu: QMenu) -> None:
-        prompt = menu.addAction(icon("edit", size=16), translate("Window", "System prompt…"))
-        prompt.triggered.connect(self.dialogs.show_system_prompt)
-        personas = menu.addAction(icon("chat", size=16), translate("Window", "Personas…"))
-        personas.triggered.connect(lambda _: self.dialogs.personas.show())
-        self.facts.add_to(menu)
-        answers = menu.addAction(icon("sliders", size=16), translate("Window", "Answer settings…"))
-        answers.triggered.connect(partial(self.dialogs.show_settings, "answers"))
-        template = menu.addAction(icon("chat", size=16), translate("Window", "Prompt template…"))
-        template.setEnabled(self._controller.model.info is not None)
-        template.triggered.connect(self.dialogs.show_templates)
-        context = menu.addAction(icon("fold", size=16), translate("Window", "When the context is full…"))
-        context.triggered.connect(self.dialogs.show_context)
-        documents = menu.addAction(icon("folder-open", size=16), translate("Window", "Documents…"))
-        documents.triggered.connect(self.dialogs.show_documents)
-        compare = menu.addAction(icon("columns", size=16), translate("Window", "Compare two models…"))
-        compare.triggered.connect(self._compare)
-        self._add_thinking(menu)
-        menu.addSeparator()
-        menu.addAction(self.by_id["find"])
-        menu.addAction(self.by_id["reader"])
-        menu.addSeparator()
-        self._add_project(menu)
-        menu.addSeparator()
-        self._add_exchange(menu)
-        menu.addSeparator()
-        menu.addAction(self.by_id["open_model"])
-        menu.addAction(self.by_id["shortcuts"])
-        menu.addAction(self.by_id["settings"])
-        serve = menu.addAction(icon("globe", size=16), translate("Window", "Serve on this computer…"))
-        serve.triggered.connect(self.dialogs.show_server)
-        menu.addSeparator()
-        about = menu.addAction(icon("info", size=16), translate("Window", "About ChatBELLE"))
-        about.triggered.connect(self.dialogs.show_about)
-
-    def _add_thinking(self, menu: QMenu) -> None:
-        thinks = self._controller.thinks
-        if thinks is not None:
-            action = menu.addAction(translate("Window", "Think before answering"))
-            action.setCheckable(True)
-            action.setChecked(thinks)
-            action.toggled.connect(self._controller.set_thinking)
-
-    def _add_project(self, menu: QMenu) -> None:
-        project = self._controller.projects.current
-        if project is not None:
-            settings = menu.addAction(icon("folder-open", size=16), translate("Window", "Project settings…"))
-            settings.triggered.connect(lambda: self.projects.edit(project.id))
-        new = menu.addAction(icon("folder", size=16), translate("Window", "New project…"))
-        new.triggered.connect(lambda _: self.projects.create())
-
-    def _add_exchange(self, menu: QMenu) -> None:
-        for name in ("export", "print"):
-            menu.addAction(self.by_id[name])
-        all_chats = menu.addAction(translate("Window", "Export all chats…"))
-        all_chats.triggered.connect(self.exchange.export_all)
-        incoming = menu.addAction(translate("Window", "Import chats…"))
-        incoming.triggered.connect(self.exchange.import_files)
 
     def _zoom(self, steps: int) -> None:
         if steps == 0:

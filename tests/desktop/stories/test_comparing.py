@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QKeySequence, QTextCursor
-from PySide6.QtWidgets import QMenu
 
 from belle.models.catalog import remember_file
 from desktop.ui.compare.column import AnswerColumn
@@ -174,7 +173,7 @@ def test_the_menu_of_a_message_and_of_the_window_lead_there(owner: Person) -> No
     next(a for a in menu.actions() if a.text() == "Compare with another model…").trigger()
     assert dialog_of(owner).question == "Say yes."
     dialog_of(owner).close()
-    more = QMenu()
-    owner.window.window_actions._fill_more(more)
+    more = owner.window.header.more_menu
+    more.aboutToShow.emit()
     next(a for a in more.actions() if a.text() == "Compare two models…").trigger()
     assert dialog_of(owner).question == "Say yes."

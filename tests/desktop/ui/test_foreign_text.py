@@ -22,7 +22,7 @@ from desktop.ui.library.line import ModelLine
 from desktop.ui.style.theme import theme
 from desktop.ui.window.banner import BannerStack
 from desktop.ui.window.main_window import MainWindow
-from desktop.ui.window.model_menu import fill_model_menu
+from desktop.ui.window.menus import fill_model_menu
 from tests.support.fake_controller import STARTER_INFO, FakeController
 from tests.support.library import hostile_entry
 

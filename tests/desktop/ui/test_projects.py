@@ -235,8 +235,8 @@ def test_the_dialogs_say_what_comes_from_the_project(window, controller, thesis)
 def test_the_model_menu_says_which_model_answers_here(window, controller, in_force, loaded, shown):
     window.sidebar.list.opened.emit(1)
     controller.projects.in_force, controller.projects.model_is_loaded = in_force, loaded
-    menu = QMenu(window)
-    window.window_actions._fill_models(menu)
+    menu = window.header.model_menu
+    menu.aboutToShow.emit()
     assert (menu.actions()[0].text() == shown) is bool(shown)
     back = entry(menu, "Use the project's model again")
     assert (back is not None) is (in_force.source == "conversation")

@@ -128,6 +128,18 @@ def test_a_real_model_answers_the_same_in_every_run(tmp_path: Path, starter: Pat
     assert all(runs[0].values())
 
 
+def test_several_questions_at_once_are_all_answered(tmp_path: Path, starter: Path) -> None:
+    many = tuple(EvaluationItem(str(number), "math", (f"{number}+1?", "Sure?"), "x") for number in range(9))
+    items = replace(ITEMS, items=(*many, EvaluationItem("long", "math", ("word " * 9000,), "x")))
+    options = AnswerOptions(decoding=replace(AnswerOptions().decoding, max_tokens=6))
+    path = tmp_path / "p.jsonl"
+    with engine_answerer(starter, n_ctx=2048, threads=1, parallel=4) as answerer:
+        progress = answer_set(items, answerer, path, options)
+    assert (progress.done, progress.total) == (18, 19)
+    assert list(progress.failed) == ["long"]
+    assert len(texts(path)) == 18
+
+
 def test_a_question_that_is_too_long_fails_alone(tmp_path: Path, starter: Path) -> None:
     items = replace(ITEMS, items=(EvaluationItem("long", "math", ("word " * 9000,), "x"), *ITEMS.items[:1]))
     options = AnswerOptions(decoding=replace(AnswerOptions().decoding, max_tokens=4))

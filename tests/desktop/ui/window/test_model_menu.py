@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QMenu
 
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
 from tests.support.dialogs import open_dialog
@@ -91,8 +90,8 @@ def test_the_model_menu_fits_a_small_screen_however_many_models_there_are(window
 @pytest.mark.parametrize("thinks", [True, False, None])
 def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller, thinks) -> None:
     controller.thinks = thinks
-    menu = QMenu(window)
-    window.window_actions._fill_more(menu)
+    menu = window.header.more_menu
+    menu.aboutToShow.emit()
     actions = [action for action in menu.actions() if action.text() == "Think before answering"]
     assert [action.isChecked() for action in actions] == ([] if thinks is None else [thinks])
     for action in actions:
