@@ -32,7 +32,6 @@ from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.background import BlockBackground
 from desktop.ui.transcript.document.coloring import Coloring
-from desktop.ui.transcript.document.find import occurrences
 from desktop.ui.transcript.document.formulas import typesetter
 from desktop.ui.transcript.document.render import DocumentRenderer, formulas_of
 from desktop.ui.transcript.document.selection import selected_text
@@ -40,6 +39,7 @@ from desktop.ui.transcript.document.style import Style
 from desktop.ui.transcript.markdown.blocks import Block, Code
 from desktop.ui.transcript.markdown.citations import SCHEME
 from desktop.ui.transcript.message.code_button import CodeButton, CodeButtons
+from desktop.ui.transcript.message.marks import WordMarks
 from desktop.ui.transcript.message.sideways import SideBar, SideBars
 
 _TRANSCRIPT_KEYS = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
@@ -77,6 +77,7 @@ class MessageText(QTextBrowser):
         self._renderer = DocumentRenderer(self.document(), Style(text_theme(), chinese=False))
         self._background = BlockBackground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
+        self.marks = WordMarks(self, self._reveal)
         self._buttons = CodeButtons(self, self.save_code.emit)
         self._bars = SideBars(self._renderer, self, self.viewport().update)
         self._moved_from = 0  # buttons and bars of the blocks from here on have to be placed again
@@ -185,36 +186,7 @@ class MessageText(QTextBrowser):
             return widest
         return min(widest, int(self.document().idealWidth()) + 2)
 
-    # Finding
-
-    def mark(self, searched: Sequence[str]) -> int | None:
-        """Mark every occurrence of the words. Returns the y of the first, None when there is none."""
-        found = [cursor for word in searched for cursor in occurrences(self.document(), word)]
-        self.setExtraSelections([_mark(cursor, "warn", 0.3) for cursor in found])
-        return self._show(min(found, key=QTextCursor.selectionStart)) if found else None
-
-    def mark_occurrence(self, text: str, place: int) -> tuple[int, int | None]:
-        """Mark a text, and one of its occurrences more than the others; a negative `place` counts from the end.
-
-        Returns how many there are, and the y of that one; None when there is no such one, and then nothing is marked.
-        """
-        found = list(occurrences(self.document(), text))
-        if not -len(found) <= place < len(found):
-            self.setExtraSelections([])
-            return len(found), None
-        marks = [_mark(cursor, "warn", 0.3) for cursor in found]
-        marks[place] = _mark(found[place], "violet", 0.4)
-        self.setExtraSelections(marks)
-        return len(found), self._show(found[place])
-
-    def _show(self, found: QTextCursor) -> int:
-        """Scroll a table or code so that a selection is visible. Returns its y."""
-        cursor = QTextCursor(self.document())
-        # The end, then the beginning: where both do not fit beside each other the beginning is visible.
-        for end in (found.selectionEnd(), found.selectionStart()):
-            cursor.setPosition(end)
-            self._reveal(cursor)
-        return self.cursorRect(cursor).top()
+    # Parts
 
     def code_buttons(self) -> list[CodeButton]:
         """The buttons of code, in reading order."""
@@ -405,12 +377,3 @@ class MessageText(QTextBrowser):
         palette.setColor(QPalette.ColorRole.Highlight, selection)
         palette.setColor(QPalette.ColorRole.HighlightedText, look.color("ink"))
         self.setPalette(palette)
-
-
-def _mark(cursor: QTextCursor, color_name: str, alpha: float) -> QTextEdit.ExtraSelection:
-    color = text_theme().color(color_name)
-    color.setAlphaF(alpha)
-    selection = QTextEdit.ExtraSelection()
-    selection.cursor = cursor
-    selection.format.setBackground(color)
-    return selection

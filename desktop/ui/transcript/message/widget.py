@@ -138,14 +138,14 @@ class MessageWidget(MessageFrame):
         """Mark words; a folded message is unfolded. Returns the y of the first in this widget, or None."""
         if searched and (self._content.folded or self._clipped):
             self.unfold()
-        y = self.text.mark(searched)
+        y = self.text.marks.mark(searched)
         return None if y is None else y + self.text.y()
 
     def mark_occurrence(self, text: str, place: int) -> tuple[int, int | None]:
         """Mark a text; a folded message is unfolded. Returns how often it is here, and the y of the one at `place`."""
         if self._content.folded or self._clipped:
             self.unfold()
-        count, y = self.text.mark_occurrence(text, place)
+        count, y = self.text.marks.mark_occurrence(text, place)
         return count, None if y is None else y + self.text.y()
 
     # Actions

@@ -78,7 +78,7 @@ def test_a_word_that_runs_over_a_break_is_found(view, message, context: str) -> 
     role, text = CONTEXTS[context]
     view.set_path([message(text.format(word="a" * 90 + "Needle" * 20), role, id=1)])
     shown = view.message_widget(1).text
-    assert shown.mark(["needleneedle"]) is not None
+    assert shown.marks.mark(["needleneedle"]) is not None
     marked = [s.cursor.selectedText().replace(BREAK, "") for s in shown.extraSelections()]
     assert marked == ["NeedleNeedle"] * 10
 

@@ -123,11 +123,11 @@ def test_a_click_into_scrolled_code_hits_the_letter_that_is_visible_there(view, 
 def test_a_search_hit_far_to_the_right_becomes_visible(view, message, qtbot) -> None:
     text = shown(view, message)
     for word in ("argument_39", "argument_20", "first"):
-        assert text.mark([word]) is not None
+        assert text.marks.mark([word]) is not None
         idle(qtbot)
         assert 0 < left_of(text, word) < text.width() - 100
     assert text.side_bars()[0].value() == 0
-    text.mark(["argument_20"])
+    text.marks.mark(["argument_20"])
     idle(qtbot)
     # Scrolled no further than needed.
     assert left_of(text, "argument_20") > text.width() // 2
@@ -213,7 +213,7 @@ def test_a_line_divided_into_text_blocks_is_copied_searched_and_coloured_as_one(
     text.selectAll()
     assert text.selection() == f"before\n{code}\nafter"
     for word in ("needle", line[30:90], "after"):
-        assert text.mark([word]) is not None
+        assert text.marks.mark([word]) is not None
         text.setTextCursor(next(occurrences(text.document(), word)))
         assert text.selection() == word
     coloured = ""
