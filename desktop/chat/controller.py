@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from desktop.chat.model_server import ModelServer
     from desktop.model_settings import LoadSettings
     from desktop.store.drafts import TypedField
+    from desktop.store.instructions.projects import DeletedProject
     from desktop.store.records import NewConversation, StoredAttachment
 
 _ALL = 1 << 40
@@ -190,7 +191,8 @@ class ChatController(ContextControl):
             name, count = deleted.project.settings.name, len(deleted.deleted)
             key = f"deleted-project-{project_id}"
             notice = Notice("project_deleted", "info", {"title": name, "n_conversations": count}, ("undo",), key)
-            self._offer_undo(notice, lambda: self._store.restore_project(deleted))
+            self.projects.changed.emit()
+            self._offer_undo(notice, lambda: self._restore_project(deleted))
 
     def undo_delete(self, key: str) -> None:
         """Restore what was deleted; if the store refuses, the notice is shown again."""
@@ -198,7 +200,7 @@ class ChatController(ContextControl):
         with store_faults(self.notice.emit):
             restore()
             del self._deleted[key]
-            self.projects.changed.emit()
+            self.conversations_changed.emit()
         if key in self._deleted:
             self.notice.emit(notice)
 
@@ -538,8 +540,12 @@ class ChatController(ContextControl):
 
     def _offer_undo(self, notice: Notice, restore: Callable[[], None]) -> None:
         self._deleted[notice.key] = restore, notice
-        self.projects.changed.emit()
+        self.conversations_changed.emit()
         self.notice.emit(notice)
+
+    def _restore_project(self, deleted: DeletedProject) -> None:
+        self._store.restore_project(deleted)
+        self.projects.changed.emit()
 
     def _restore(self, conversation_id: int) -> None:
         self._store.restore_conversation(conversation_id)

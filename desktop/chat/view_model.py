@@ -133,6 +133,7 @@ class ChatViewModel(QObject):
 
         projects = ProjectControl(self._store, self._models, lambda: self._conversation, self.notice.emit, self)
         projects.changed.connect(self._on_projects_changed)
+        projects.list_changed.connect(self.conversations_changed)
         return projects
 
     @cached_property
@@ -203,7 +204,7 @@ class ChatViewModel(QObject):
         self.conversations_changed.emit()
         self._emit_context_usage()
         if "documents" in self.__dict__:
-            self.documents.opened()
+            self.documents.follow_project()
 
     def _on_text(self, message: StoredMessage, text: str) -> None:
         if self._is_open(message.conversation_id):

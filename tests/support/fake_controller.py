@@ -141,6 +141,7 @@ class FakeProjects(QObject):
     """Projects in a list; every change is written down and made."""
 
     changed = Signal()
+    list_changed = Signal()
 
     def __init__(self, controller: FakeController) -> None:
         super().__init__()

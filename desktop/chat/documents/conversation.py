@@ -57,6 +57,7 @@ class ConversationDocuments(QObject):
     ) -> None:
         super().__init__(parent)
         self._folders, self._conversation, self._notify = folders, conversation, notify
+        self._shown = ""  # the folder when it was last looked at
         folders.progress.connect(self._on_progress)
         folders.embedding.progress.connect(self._on_embedding_progress)
         folders.failed.connect(self._on_failed)
@@ -92,6 +93,7 @@ class ConversationDocuments(QObject):
     def _choose(self, folder: str | None) -> None:
         with store_faults(self._notify):
             self._folders.choose(self._id, folder)
+            self._shown = self.folder
         self.changed.emit()
 
     def update(self) -> None:
@@ -102,8 +104,14 @@ class ConversationDocuments(QObject):
 
     def opened(self) -> None:
         """The conversation was opened: its folder is looked through, and may be another than before."""
+        self._shown = self.folder
         self.update()
         self.changed.emit()
+
+    def follow_project(self) -> None:
+        """What the conversation has from its project may have changed: another folder is looked through."""
+        if self.folder != self._shown:
+            self.opened()
 
     def stop(self) -> None:
         """Leave the folder where it is."""

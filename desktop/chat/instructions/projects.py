@@ -40,6 +40,7 @@ class ProjectControl(QObject):
     """
 
     changed = Signal()  # a project, or which conversations are in it
+    list_changed = Signal()  # only how the list shows them
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class ProjectControl(QObject):
         """Set whether the list shows a project without its conversations."""
         with store_faults(self._notify):
             self._store.set_project_collapsed(project_id, collapsed)
-            self.changed.emit()
+            self.list_changed.emit()
 
     def move(self, conversation_id: int, project_id: int | None) -> None:
         """Move a conversation into a project, or out of all."""

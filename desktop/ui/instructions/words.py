@@ -22,7 +22,7 @@ def from_project(project: StoredProject | None) -> str:
     return translate("Projects", "from the project “{name}”").format(name=shortened(shown_name(project)))
 
 
-def quoted_prompt(project: StoredProject | None) -> str:
+def _quoted_prompt(project: StoredProject | None) -> str:
     """A line that quotes the system prompt of a project, for a conversation without its own; empty without one."""
     prompt = "" if project is None else " ".join(project.settings.system_prompt.split())
     if project is None or not prompt:
@@ -31,6 +31,13 @@ def quoted_prompt(project: StoredProject | None) -> str:
     return translate("Projects", "If this is empty, that of the project “{name}” is used: {prompt}").format(
         name=shortened(shown_name(project)), prompt=shown
     )
+
+
+def project_note(project: StoredProject | None) -> str:
+    """What a conversation has from its project where it has no system prompt and no sampling values of its own."""
+    sampling = sampling_line(project.settings.sampling) if project is not None else ""
+    from_there = translate("Projects", "{sampling}, {source}").format(sampling=sampling, source=from_project(project))
+    return "\n".join(filter(None, (_quoted_prompt(project), from_there if sampling else "")))
 
 
 def sampling_name(name: str) -> str:

@@ -163,7 +163,7 @@ class WindowDialogs(QObject):
     def show_system_prompt(self) -> None:
         """Edit the system prompt of this conversation."""
         from desktop.ui.dialogs.system_prompt import SystemPromptDialog
-        from desktop.ui.instructions.words import quoted_prompt
+        from desktop.ui.instructions.words import project_note
 
         controller = self._controller
         conversation_id = controller.conversation.id if controller.conversation else None
@@ -174,7 +174,7 @@ class WindowDialogs(QObject):
             text,
             self.personas.choices,
             self._window,
-            note=quoted_prompt(controller.projects.current),
+            note=project_note(controller.projects.current),
             sampling=own_sampling.value if own_sampling.source == "conversation" else {},
         )
         dialog.persona_button.manage_requested.connect(lambda: self.personas.show(dialog))

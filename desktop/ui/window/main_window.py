@@ -245,6 +245,7 @@ class MainWindow(WindowLayout):
         self._complete = True
         self.window_actions.retranslate()
         self.sidebar.reload()
+        self._update_title()
         self._show_welcome(shown=self.pages.currentWidget() is None or self.pages.currentWidget() is self._welcome)
         QTimer.singleShot(_IDLE_MS, self, self._complete_later)
 

@@ -222,6 +222,19 @@ def test_a_project_is_deleted_with_its_conversations_and_all_come_back(desk: Des
     assert sorted(row.id for row in desk.store.conversations(project_id=thesis.id)) == chats
 
 
+def test_only_another_folder_is_looked_through_and_folding_looks_at_nothing(desk: Desk, tmp_path: Path) -> None:
+    thesis = project(desk, folder=str(tmp_path))
+    documents, counts = desk.controller.documents, []
+    documents.changed.connect(lambda: counts.append(documents.folder))
+    desk.controller.new_chat(thesis.id)
+    documents.opened()
+    desk.controller.projects.set_collapsed(thesis.id, True)
+    desk.controller.projects.save(thesis.id, ProjectSettings("Thesis", "Be kind.", folder=str(tmp_path)))
+    assert counts == [str(tmp_path)]
+    desk.controller.projects.save(thesis.id, ProjectSettings("Thesis", "Be kind."))
+    assert counts == [str(tmp_path), ""]
+
+
 def test_the_list_shows_each_conversation_once(desk: Desk) -> None:
     thesis = project(desk)
     loose = ask(desk)

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QMenu
 
 from desktop.settings import Settings
 from desktop.store.instructions.precedence import InForce
-from desktop.store.records import ProjectSettings
+from desktop.store.records import ProjectSettings, StoredProject
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.documents.folder_dialog import FolderDialog
 from desktop.ui.instructions.delete_dialog import DeleteProjectDialog
 from desktop.ui.instructions.project_dialog import ProjectDialog
+from desktop.ui.instructions.words import project_note
 from desktop.ui.sidebar.conversations import CONVERSATION_MIME, PAGE, ConversationModel, ItemRole
 from desktop.ui.window.main_window import MainWindow
 
@@ -162,6 +163,14 @@ def test_a_new_chat_begins_in_a_project_and_the_header_says_so(window, controlle
     assert window.header.title_label.whole_text() == "New chat"
 
 
+def test_the_project_of_the_new_chat_is_shown_from_the_start(qtbot, controller, thesis):
+    controller.projects.new_project = thesis
+    window = MainWindow(controller, Settings())
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitUntil(lambda: "Thesis" in window.header.title_label.whole_text())
+
+
 def test_a_new_project_takes_the_conversation_from_whose_menu_it_was_made(window, controller):
     choose(window, "loose", "New project…")
     opened = dialog(window, ProjectDialog)
@@ -218,6 +227,9 @@ def test_the_dialogs_say_what_comes_from_the_project(window, controller, thesis)
     window.window_actions.dialogs.show_system_prompt()
     note = dialog(window, SystemPromptDialog).note.text()
     assert note == "If this is empty, that of the project “Thesis” is used: Be strict."
+    assert project_note(None) == ""
+    with_sampling = StoredProject(1, ProjectSettings("Thesis", sampling={"temperature": 0.3}))
+    assert project_note(with_sampling) == "Answers with: Temperature 0.3, from the project “Thesis”"
     window.window_actions.dialogs.show_documents()  # the project has some, the fake conversation none
     opened = dialog(window, FolderDialog)
     assert not opened.project_button.isHidden() and opened.source.isHidden()
