@@ -56,6 +56,7 @@ class FactsDialog(Dialog):
         self.export_button = self.add_button()
         self.export_button.clicked.connect(self.export_requested)
         self.add_close_button()
+        self.refresh()
         self.ready()
 
     @property
@@ -99,7 +100,6 @@ class FactsDialog(Dialog):
         self.edit_button.setText(translate("Facts", "Edit…"))
         self.delete_button.setText(translate("Facts", "Delete"))
         self.export_button.setText(translate("Facts", "Export…"))
-        self.refresh()
 
     def restyle(self) -> None:
         """Set the height of the list."""

@@ -95,8 +95,9 @@ def test_the_model_reads_what_is_to_be_remembered_only_while_the_person_wants_it
     person.controller.facts.save(None, "I am a nurse in Graz and I work at night, so I sleep until the afternoon.")
     assert person.controller.usage.system == without
     person.window.window_actions.facts.show()
-    switch = person.window.findChild(FactsDialog).switch
-    switch.click()
+    dialog = person.window.findChild(FactsDialog)
+    dialog.switch.click()
     person.wait(lambda: person.controller.usage.system > without)
-    switch.click()
+    dialog.switch.click()
     person.wait(lambda: person.controller.usage.system == without)
+    dialog.accept()
