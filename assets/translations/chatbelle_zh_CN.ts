@@ -1016,10 +1016,6 @@
         <source>Questions are searched by words. With an embedding model among the models here, by meaning, too.</source>
         <translation>目前按词语查找。这里的模型中有向量模型时，还会按含义查找。</translation>
     </message>
-    <message>
-        <source>Questions are searched by words. With an embedding model in the library, by meaning, too.</source>
-        <translation>目前按词语查找。模型库里有向量模型时，还会按含义查找。</translation>
-    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -2710,14 +2706,6 @@
         <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
     </message>
-    <message>
-        <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
-        <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
-    </message>
-    <message>
-        <source>The engine has none for this kind of model.</source>
-        <translation>引擎不支持对这类模型使用它。</translation>
-    </message>
 </context>
 <context>
     <name>Offline</name>
@@ -3451,10 +3439,6 @@
     <message>
         <source>A fixed one gives the same answer to the same question.</source>
         <translation>固定的种子对同样的问题给出同样的回答。</translation>
-    </message>
-    <message>
-        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter.</source>
-        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。</translation>
     </message>
 </context>
 <context>
