@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSocketNotifier, Qt
+from PySide6.QtCore import QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
 import belle
@@ -65,12 +65,7 @@ class WindowSession:
 
     def raise_window(self, model: str = "") -> None:
         """Bring the window to the front, as a later start asked, and load `model` if it named one."""
-        window = self.window
-        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
-        window.show()
-        window.raise_()
-        window.activateWindow()
-        QApplication.alert(window)
+        self.window.bring_to_front()
         if model and self.controller is not None:
             self.controller.load_model(model)
 

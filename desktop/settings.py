@@ -63,6 +63,16 @@ class Settings(QObject):
         return language if language in ("zh_CN", "en") else "system"
 
     @property
+    def notifications(self) -> bool:
+        """Whether the desktop notifies of a long job that has ended, while the person is in another program."""
+        return self._is_on("window/notifications", default=True)
+
+    @property
+    def tray(self) -> bool:
+        """Whether there is an icon in the tray, where the program stays when its window is closed."""
+        return self._is_on("window/tray", default=False)
+
+    @property
     def model(self) -> str:
         """Catalogue name or path of the last model used; empty at the first start."""
         return str(self.value("model/ref", ""))
@@ -128,6 +138,9 @@ class Settings(QObject):
             except (TypeError, ValueError):
                 continue  # a wrong value in a file edited by hand is ignored
         return replace(base, **changes)  # type: ignore[arg-type]
+
+    def _is_on(self, name: str, *, default: bool) -> bool:
+        return str(self.value(name, default)).lower() == "true"
 
     def _number(self, name: str, default: int) -> int:
         try:

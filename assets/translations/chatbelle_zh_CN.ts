@@ -1016,6 +1016,10 @@
         <source>Questions are searched by words. With an embedding model among the models here, by meaning, too.</source>
         <translation>目前按词语查找。这里的模型中有向量模型时，还会按含义查找。</translation>
     </message>
+    <message>
+        <source>Questions are searched by words. With an embedding model in the library, by meaning, too.</source>
+        <translation>目前按词语查找。模型库里有向量模型时，还会按含义查找。</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -2706,6 +2710,14 @@
         <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
     </message>
+    <message>
+        <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
+        <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
+    </message>
+    <message>
+        <source>The engine has none for this kind of model.</source>
+        <translation>引擎不支持对这类模型使用它。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>
@@ -2880,6 +2892,10 @@
     <message>
         <source>Between programs on this computer, such as a model that is served to them alone</source>
         <translation>本机程序之间的往来，例如只提供给本机程序的模型服务</translation>
+    </message>
+    <message>
+        <source>Serving a model to programs on this computer alone</source>
+        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
     </message>
 </context>
 <context>
@@ -3439,6 +3455,26 @@
     <message>
         <source>A fixed one gives the same answer to the same question.</source>
         <translation>固定的种子对同样的问题给出同样的回答。</translation>
+    </message>
+    <message>
+        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter.</source>
+        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。</translation>
+    </message>
+    <message>
+        <source>Notifications</source>
+        <translation>通知</translation>
+    </message>
+    <message>
+        <source>Stay in the tray</source>
+        <translation>留在托盘里</translation>
+    </message>
+    <message>
+        <source>When a download, an import or a folder is done while you do something else.</source>
+        <translation>你在做别的事时，下载、导入或文件夹读取完成了会告诉你。</translation>
+    </message>
+    <message>
+        <source>Closing the window leaves ChatBELLE running, where the desktop has a tray.</source>
+        <translation>桌面有托盘时，关闭窗口后 ChatBELLE 仍在运行。</translation>
     </message>
 </context>
 <context>
@@ -4334,6 +4370,33 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
+    </message>
+</context>
+<context>
+    <name>Notifications</name>
+    <message>
+        <source>Choose it from the list of models.</source>
+        <translation>从模型列表里选它就行。</translation>
+    </message>
+    <message>
+        <source>“{name}” is ready</source>
+        <translation>“{name}”可以用了</translation>
+    </message>
+    <message>
+        <source>“{name}” is not ready</source>
+        <translation>“{name}”没有准备好</translation>
+    </message>
+    <message>
+        <source>The folder “{name}” could not be read</source>
+        <translation>读不了文件夹“{name}”</translation>
+    </message>
+    <message>
+        <source>{count} documents can be asked about.</source>
+        <translation>现在可以就 {count} 篇文档提问了。</translation>
+    </message>
+    <message>
+        <source>The folder “{name}” is read</source>
+        <translation>文件夹“{name}”读完了</translation>
     </message>
 </context>
 </TS>

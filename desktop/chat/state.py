@@ -21,6 +21,9 @@ ANSWER = "answer"
 POLICIES = ("drop_oldest", "cut_middle", "summarise")
 """The context policies that go on when the context is full; as actions of a notice, they choose the policy."""
 
+EXCHANGE = "exchange"
+"""Key of the notice about the last export or import."""
+
 STORE = "store-"
 """Prefix of the keys of notices about the conversation file. The kind follows, so each kind is shown once."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from belle.errors import KnownError
-from desktop.chat.state import Level, Notice
+from desktop.chat.state import EXCHANGE, Level, Notice
 from desktop.chat.titles import title_of
 from desktop.exchange.files import looks_importable
 from desktop.exchange.html_page import print_page
@@ -17,9 +17,6 @@ from desktop.exchange.importing import ImportReport, import_conversations
 from desktop.exchange.outgoing import export, file_name
 from desktop.exchange.words import ExportWords
 from desktop.store import ConversationTree, Store, StoreError
-
-EXCHANGE = "exchange"
-"""The key of the notice about the last export or import."""
 
 
 class Exchange(QObject):

@@ -36,6 +36,8 @@ Page = Literal["general", "reading", "answers", "model"]
 STATE_GB = (0, 1, 4, 16)
 """Disk space for saved conversations to choose from, in gigabytes; 0 saves none."""
 
+_SWITCH = ("off", "on")
+
 
 class SettingsDialog(Dialog):
     """Four pages. `base` has the recommended sampling values, shown where the person has set none."""
@@ -88,6 +90,11 @@ class SettingsDialog(Dialog):
         self.send_choice = Segments(("enter", "ctrl_enter"))
         self.send_choice.set_value(str(value("window/send_key", "enter")))
         self.send_choice.chosen.connect(lambda v: self._settings.set_value("window/send_key", v))
+        self.notify_choice, self.tray_choice = Segments(_SWITCH), Segments(_SWITCH)
+        self.notify_choice.set_value(_SWITCH[self._settings.notifications])
+        self.notify_choice.chosen.connect(lambda v: self._settings.set_value("window/notifications", v == "on"))
+        self.tray_choice.set_value(_SWITCH[self._settings.tray])
+        self.tray_choice.chosen.connect(lambda v: self._settings.set_value("window/tray", v == "on"))
         self.smaller, self.larger, self._zoom_label = QPushButton("A−"), QPushButton("A＋"), label()
         self.smaller.clicked.connect(lambda: self._step_zoom(-1))
         self.larger.clicked.connect(lambda: self._step_zoom(1))
@@ -97,6 +104,8 @@ class SettingsDialog(Dialog):
             ("language", self.language_choice),
             ("zoom", zoom),
             ("send_key", self.send_choice),
+            ("notifications", self.notify_choice),
+            ("tray", self.tray_choice),
         )
 
     def _answers(self) -> SettingPage:
@@ -218,6 +227,9 @@ class SettingsDialog(Dialog):
             translate("Settings", "Language"), (translate("Settings", "Like the system"), "中文", "English")
         )
         self.send_choice.set_texts(translate("Settings", "Sending"), ("Enter", "Ctrl+Enter"))
+        switch = (translate("Settings", "Off"), translate("Settings", "On"))
+        self.notify_choice.set_texts(translate("Settings", "Notifications"), switch)
+        self.tray_choice.set_texts(translate("Settings", "Stay in the tray"), switch)
         self.smaller.setAccessibleName(translate("Settings", "Smaller"))
         self.larger.setAccessibleName(translate("Settings", "Larger"))
         self.reset_button.setText(translate("Settings", "Back to the model's own values"))
@@ -243,6 +255,14 @@ class SettingsDialog(Dialog):
             "send_key": (
                 translate("Settings", "Send with"),
                 translate("Settings", "Shift+Enter always begins a new line."),
+            ),
+            "notifications": (
+                translate("Settings", "Notifications"),
+                translate("Settings", "When a download, an import or a folder is done while you do something else."),
+            ),
+            "tray": (
+                translate("Settings", "Stay in the tray"),
+                translate("Settings", "Closing the window leaves ChatBELLE running, where the desktop has a tray."),
             ),
             **sampling_texts(),
             **load_texts(),

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
@@ -34,6 +34,9 @@ class WindowDialogs(QObject):
         settings: changed by the settings dialog.
         show_models: opens the list of models.
     """
+
+    job_changed = Signal(object)
+    """The `JobState` of a job of the library."""
 
     def __init__(
         self, window: QWidget, controller: ChatController, settings: Settings, show_models: Callable[[], None]
@@ -77,6 +80,7 @@ class WindowDialogs(QObject):
         from desktop.library.library import Library
 
         library = Library(self._settings, self)
+        library.job_changed.connect(self.job_changed)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(library.close)

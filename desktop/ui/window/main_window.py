@@ -250,12 +250,17 @@ class MainWindow(WindowLayout):
         QTimer.singleShot(_IDLE_MS, self, self._complete_later)
 
     def _complete_later(self) -> None:
+        from desktop.ui.window.outside import OutsideWindow
+
         self.transcript  # noqa: B018  # creates it
         if self.isHidden():  # closed at once: the controller may be closed, too
             return
         documents = self.controller.documents
         documents.changed.connect(self._show_documents)
         documents.progress.connect(self._show_documents)
+        self._outside = OutsideWindow(self, self.controller)
+        self._outside.raise_requested.connect(self.bring_to_front)
+        self.window_actions.dialogs.job_changed.connect(self._outside.follow_job)
         documents.opened()
 
     def _show_documents(self) -> None:
@@ -305,6 +310,14 @@ class MainWindow(WindowLayout):
         self.remember()
         super().closeEvent(event)
         self.closed.emit()
+
+    def bring_to_front(self) -> None:
+        """Show the window before all others, with the keyboard."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        QApplication.alert(self)
 
     # Helpers
 
