@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSocketNotifier
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The window is painted and can be typed into before the store is opened.
     running.window.painted.connect(begin)
     running.window.show()
-    _end_on_signals(application)
+    _end_on_signals(application, running.window.quit)
     status = application.exec()
     running.close()
     crashes.stop()
@@ -152,7 +152,7 @@ def _arguments(argv: Sequence[str] | None) -> tuple[str, bool]:
     return str(arguments.model), bool(arguments.offline)
 
 
-def _end_on_signals(application: QApplication) -> QSocketNotifier:
+def _end_on_signals(application: QApplication, end: Callable[[], object]) -> QSocketNotifier:
     """End the application on SIGINT (Ctrl-C) and SIGTERM.
 
     Python's signal handlers run only when the interpreter runs, and Qt's event loop may not return to it for long. So
@@ -166,5 +166,5 @@ def _end_on_signals(application: QApplication) -> QSocketNotifier:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # a Python handler must be set, or the C-level one is not
     notifier = QSocketNotifier(reading, QSocketNotifier.Type.Read, application)
-    notifier.activated.connect(application.quit)
+    notifier.activated.connect(end)
     return notifier

@@ -1912,6 +1912,10 @@
         <source>Loading</source>
         <translation>加载</translation>
     </message>
+    <message>
+        <source>Context and threads…</source>
+        <translation>上下文和线程…</translation>
+    </message>
 </context>
 <context>
     <name>ModelMenu</name>
@@ -4397,6 +4401,21 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>The folder “{name}” is read</source>
         <translation>文件夹“{name}”读完了</translation>
+    </message>
+</context>
+<context>
+    <name>Tray</name>
+    <message>
+        <source>Show the window</source>
+        <translation>显示窗口</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
     </message>
 </context>
 </TS>

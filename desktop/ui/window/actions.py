@@ -126,7 +126,7 @@ class WindowActions(QObject):
             "zoom_in": partial(self._zoom, 1),
             "zoom_out": partial(self._zoom, -1),
             "zoom_reset": partial(self._zoom, 0),
-            "quit": window.close,
+            "quit": window.quit_requested.emit,
         }
         for name, action in self.by_id.items():
             action.triggered.connect(lambda _=False, handle=handlers[name]: handle())

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from belle import paths
 from desktop.ui.screen import fit_to_screen
@@ -37,6 +37,9 @@ BANNER_SHARE = 0.4
 
 class WindowLayout(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
+
+    quit_requested = Signal()
+    """The program is to end."""
 
     controller: ChatController
     """Set by `MainWindow.attach`; the first paint does not need it."""
@@ -206,6 +209,14 @@ class WindowLayout(QMainWindow):
             self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # Size and position
+
+    def bring_to_front(self) -> None:
+        """Show the window before all others, with the keyboard."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        QApplication.alert(self)
 
     def _restyle(self) -> None:
         look = theme()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.actions import WindowActions
     from desktop.ui.window.banner import BannerStack
+    from desktop.ui.window.outside import OutsideWindow
     from desktop.ui.window.welcome import Welcome
 
 _IDLE_MS = 50
@@ -45,6 +46,9 @@ class MainWindow(WindowLayout):
         self._blocked_by = ""  # key of the notice that blocks sending
         self._attached = self._was_painted = self._complete = False
         self._actions: WindowActions | None = None
+        self._outside: OutsideWindow | None = None
+        self._quitting = False
+        self.quit_requested.connect(self.quit)
         self._update_title()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
         if controller is not None:
@@ -259,7 +263,6 @@ class MainWindow(WindowLayout):
         documents.changed.connect(self._show_documents)
         documents.progress.connect(self._show_documents)
         self._outside = OutsideWindow(self, self.controller)
-        self._outside.raise_requested.connect(self.bring_to_front)
         self.window_actions.dialogs.job_changed.connect(self._outside.follow_job)
         documents.opened()
 
@@ -297,27 +300,42 @@ class MainWindow(WindowLayout):
             self.window_actions.retranslate()
             self._update_title()
             self._model_changed(self.controller.model)
+            if self._outside is not None:
+                self._outside.retranslate()
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Save everything and the size of the window. If the store refuses something, ask before closing.
+        """With an icon in the tray, only hide the window. Else end, unless the person wants to stay, see `_end`."""
+        if self._outside is not None and self._outside.stays_in_tray and not self._quitting:
+            self.controller.save()
+            self.remember()
+            event.ignore()
+            self.hide()
+        elif self._end():
+            super().closeEvent(event)
+        else:
+            event.ignore()
+
+    def quit(self) -> None:
+        """End the program, also where the window that is closed would stay in the tray."""
+        self._quitting = True
+        # A hidden window gets no close event.
+        if self._end() if self.isHidden() else self.close():
+            QApplication.quit()
+
+    def _end(self) -> bool:
+        """Save everything and the size of the window. If the store refuses something, ask; False: do not end.
 
         The answer under way is stopped and stored when the controller is closed.
         """
         if self._attached and not self.controller.save() and not self._confirm_loss():
-            event.ignore()
-            return
+            self._quitting = False
+            return False
         self.remember()
-        super().closeEvent(event)
+        if self._outside is not None:
+            self._outside.close()
         self.closed.emit()
-
-    def bring_to_front(self) -> None:
-        """Show the window before all others, with the keyboard."""
-        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-        self.show()
-        self.raise_()
-        self.activateWindow()
-        QApplication.alert(self)
+        return True
 
     # Helpers
 

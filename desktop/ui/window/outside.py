@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
 from desktop.chat.state import EXCHANGE
 
@@ -15,37 +15,74 @@ if TYPE_CHECKING:
     from desktop.documents.progress import IndexProgress
     from desktop.library.jobs import JobState
     from desktop.ui.system.job_notices import JobNotices
+    from desktop.ui.system.tray import Tray
     from desktop.ui.window.layout import WindowLayout
 
 
 class OutsideWindow(QObject):
-    """Notifications about jobs. `raise_requested`: the window is to come to the front.
+    """Notifications about jobs, and the icon in the tray.
 
     Args:
-        window: is the parent of everything here.
+        window: the parent of everything here; comes to the front when it is asked for.
         controller: tells what ends.
     """
-
-    raise_requested = Signal()
 
     def __init__(self, window: WindowLayout, controller: ChatController) -> None:
         super().__init__(window)
         self._window, self._controller = window, controller
         controller.notice.connect(self._on_notice)
         controller.documents.progress.connect(self._on_folder)
+        self._tray: Tray | None = None
+        window.settings.changed.connect(self._setting_changed)
+        self._follow_tray()
+
+    @property
+    def stays_in_tray(self) -> bool:
+        """Whether the program goes on when the window is closed."""
+        return self._tray is not None and self._tray.is_shown
+
+    def retranslate(self) -> None:
+        """The texts in the present language."""
+        if self._tray is not None:
+            self._tray.retranslate()
+
+    def close(self) -> None:
+        """The program ends."""
+        if self._tray is not None:
+            self._tray.remove()
+            self._tray = None
 
     @cached_property
     def _jobs(self) -> JobNotices:
         from desktop.ui.system.job_notices import JobNotices
 
         notices = JobNotices(self._window, self._window.settings)
-        notices.clicked.connect(self.raise_requested)
+        notices.clicked.connect(self._window.bring_to_front)
         return notices
 
     def follow_job(self, state: JobState) -> None:
         """A job of the library has changed."""
         if state.outcome != "running":
             self._jobs.follow_job(state)
+
+    def _setting_changed(self, name: str) -> None:
+        if name == "window/tray":
+            self._follow_tray()
+
+    def _follow_tray(self) -> None:
+        if not self._window.settings.tray:
+            self.close()
+        elif self._tray is None:
+            from desktop.ui.system.tray import Tray
+
+            self._tray = Tray(self._window)
+            self._tray.show_requested.connect(self._window.bring_to_front)
+            self._tray.new_chat_requested.connect(self._new_chat)
+            self._tray.quit_requested.connect(self._window.quit_requested)
+
+    def _new_chat(self) -> None:
+        self._controller.new_chat()
+        self._window.bring_to_front()
 
     def _on_notice(self, notice: Notice) -> None:
         if notice.key == EXCHANGE:

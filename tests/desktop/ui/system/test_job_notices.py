@@ -102,7 +102,7 @@ def test_the_window_tells_what_its_controller_and_its_library_end(
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.painted):
         window.show()
-    qtbot.waitUntil(lambda: hasattr(window, "_outside"))
+    qtbot.waitUntil(lambda: window._outside is not None)
     window.hide()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is None)
     controller.notice.emit(Notice("exported", "info", {"file": "/home/ann/all.json"}, (), EXCHANGE))
