@@ -1,6 +1,8 @@
 """The command `chatbelle`: shows the window first, then opens the store and loads the model.
 
-chatbelle [--offline] [MODEL]    MODEL: a GGUF file or a name from the catalogue; also the default of the next start
+chatbelle [--offline] [--ask] [MODEL]
+
+MODEL: a GGUF file or a name from the catalogue; also the default of the next start. --ask: for a quick question.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class WindowSession:
         if not store.is_read_only:  # only the owner of the store's lock is the first window
             self._instance_server = InstanceServer()
             self._instance_server.start_requested.connect(self.raise_window)
+            self._instance_server.ask_requested.connect(self.window.ask_requested)
             self._instance_server.offline_requested.connect(go_offline)
             self._instance_server.listen()
             self._backups = DailyBackups(paths.database_file(), paths.backups_dir())
@@ -83,10 +86,10 @@ class WindowSession:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed. Returns the exit status."""
-    model, offline = _arguments(argv)
+    model, offline, ask = _arguments(argv)
     if offline:
         go_offline()
-    if hand_over(model):
+    if hand_over(model, ask=ask):
         return 0
     crashes = CrashWatch()
     crashes.start()
@@ -99,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def begin() -> None:
         from desktop.opening import open_store
 
-        opened = open_store(model)
+        opened = open_store(model, ask=ask)
         if opened.store is None:
             application.exit(opened.status)
             return
@@ -107,6 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         controller.start(model)
         if opened.notice is not None:
             controller.notice.emit(opened.notice)
+        if ask:
+            running.window.ask_requested.emit()
 
     # The window is painted and can be typed into before the store is opened.
     running.window.painted.connect(begin)
@@ -137,19 +142,20 @@ def go_offline() -> None:
     network.go_offline()
 
 
-def _arguments(argv: Sequence[str] | None) -> tuple[str, bool]:
-    """The model, and whether the network is refused."""
+def _arguments(argv: Sequence[str] | None) -> tuple[str, bool, bool]:
+    """The model, whether the network is refused, and whether this is about a quick question."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
-        return "", False
+        return "", False, False
     import argparse
 
     parser = argparse.ArgumentParser(prog="chatbelle", description="Chat with a language model on this computer.")
     parser.add_argument("model", nargs="?", default="", help="a GGUF file, or a name from the catalogue")
     parser.add_argument("--offline", action="store_true", help="refuse everything that would touch the network")
+    parser.add_argument("--ask", action="store_true", help="ask a quick question in a small window")
     parser.add_argument("--version", action="version", version=f"ChatBELLE {belle.__version__}")
     arguments = parser.parse_args(words)
-    return str(arguments.model), bool(arguments.offline)
+    return str(arguments.model), bool(arguments.offline), bool(arguments.ask)
 
 
 def _end_on_signals(application: QApplication, end: Callable[[], object]) -> QSocketNotifier:

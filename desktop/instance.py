@@ -1,8 +1,8 @@
 """Single instance: a second start hands its model over to the first window, which comes to the front.
 
 The first window listens on a Unix socket beside the conversations, open to this user only; no network is involved. The
-protocol is one line each way: `{"open": MODEL, "offline": true}`, answered by `taken`. The lock of the store decides
-who is first (`store.opening.StoreLock`), so a socket file that a crash left behind is simply replaced.
+protocol is one line each way: `{"open": MODEL, "offline": true, "ask": false}`, answered by `taken`. The lock of the
+store decides who is first (`store.opening.StoreLock`), so a socket file that a crash left behind is simply replaced.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ _MAX_LINE = 1 << 16  # bytes
 _ACCEPTED = b"taken\n"
 
 
-def hand_over(model: str, *, timeout_s: float = 0.0) -> bool:
+def hand_over(model: str, *, ask: bool = False, timeout_s: float = 0.0) -> bool:
     """Ask the first window to come to the front and load `model` (a name or a file; empty: none).
+
+    With `ask`, its window for a quick question comes to the front instead.
 
     When this start is to refuse the network, so is that window from now on.
     False when no window answers within `timeout_s`; one that has just started may not listen yet.
     """
     deadline = time.monotonic() + timeout_s
-    while not _send_request(_absolute(model)):
+    while not _send_request(_absolute(model), ask=ask):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_RETRY_INTERVAL_S)
@@ -49,6 +51,8 @@ class InstanceServer(QObject):
         object
     )  # str; as an object, because Qt's strings lose the surrogates of a name that is not UTF-8
     """The model that a later start was given; empty when none."""
+    ask_requested = Signal()
+    """A later start is for a quick question."""
     offline_requested = Signal()
     """A later start was told to refuse the network."""
 
@@ -104,10 +108,13 @@ class InstanceServer(QObject):
                     if request.get("offline") is True:
                         self.offline_requested.emit()
                     caller.sendall(_ACCEPTED)
-                    self.start_requested.emit(model)
+                    if request.get("ask") is True:
+                        self.ask_requested.emit()
+                    if model or request.get("ask") is not True:
+                        self.start_requested.emit(model)
 
 
-def _send_request(model: str) -> bool:
+def _send_request(model: str, *, ask: bool) -> bool:
     path = paths.window_socket()
     try:
         if path.stat().st_uid != os.getuid():  # in a shared folder, another user may have created it
@@ -117,7 +124,7 @@ def _send_request(model: str) -> bool:
 
         from belle import network
 
-        request = {"open": model, "offline": network.offline_reason() is not None}
+        request = {"open": model, "offline": network.offline_reason() is not None, "ask": ask}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.settimeout(_REPLY_TIMEOUT_S)
             caller.connect(os.fspath(path))

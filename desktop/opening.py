@@ -30,7 +30,7 @@ class Opened:
     status: int = 0
 
 
-def open_store(model: str) -> Opened:
+def open_store(model: str, *, ask: bool = False) -> Opened:
     """Open the person's conversations. When another window has them open, that one is asked to load `model` instead."""
     path, check, copy = paths.database_file(), True, None
     while True:
@@ -41,7 +41,7 @@ def open_store(model: str) -> Opened:
         except StoreError as error:
             fault = error
         # That window may have started at the same moment and listens a little later.
-        if fault.kind == "in_use" and hand_over(model, timeout_s=_HAND_OVER_TIMEOUT_S):
+        if fault.kind == "in_use" and hand_over(model, ask=ask, timeout_s=_HAND_OVER_TIMEOUT_S):
             return Opened(status=0)
         opened = _open_read_only(fault) if fault.kind in _UNWRITABLE else None
         if opened is not None:

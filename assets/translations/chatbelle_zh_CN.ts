@@ -3615,6 +3615,10 @@
         <source>Find in this conversation</source>
         <translation>在这个对话中查找</translation>
     </message>
+    <message>
+        <source>Quick question, in a small window</source>
+        <translation>快速提问（小窗口）</translation>
+    </message>
 </context>
 <context>
     <name>Sidebar</name>
@@ -4416,6 +4420,61 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Quit</source>
         <translation>退出</translation>
+    </message>
+    <message>
+        <source>Quick question…</source>
+        <translation>快速提问…</translation>
+    </message>
+</context>
+<context>
+    <name>QuickAsk</name>
+    <message>
+        <source>The model is answering.</source>
+        <translation>模型正在回答。</translation>
+    </message>
+    <message>
+        <source>Enter asks, Esc closes.</source>
+        <translation>按 Enter 提问，按 Esc 关闭。</translation>
+    </message>
+    <message>
+        <source>The model is being loaded.</source>
+        <translation>正在加载模型。</translation>
+    </message>
+    <message>
+        <source>No model is open. Choose one in the window; the question waits.</source>
+        <translation>还没有打开模型。请在主窗口里选一个，问题会等着。</translation>
+    </message>
+    <message>
+        <source>The model needs a prompt template. Choose one in the window.</source>
+        <translation>这个模型还需要提示词模板，请在主窗口里选择。</translation>
+    </message>
+    <message>
+        <source>Another answer is being written; this question is next.</source>
+        <translation>正在写另一个回答，下一个就是这个问题。</translation>
+    </message>
+    <message>
+        <source>The model sums up what no longer fits.</source>
+        <translation>模型正在总结放不下的内容。</translation>
+    </message>
+    <message>
+        <source>Quick question</source>
+        <translation>快速提问</translation>
+    </message>
+    <message>
+        <source>Ask anything…</source>
+        <translation>想问什么都行…</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>回答</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Continue in the window</source>
+        <translation>到主窗口继续</translation>
     </message>
 </context>
 </TS>

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from desktop.chat.files.attaching import Attaching
     from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_server import ModelServer
+    from desktop.chat.quick_chat import QuickChat
     from desktop.model_settings import LoadSettings
     from desktop.store.drafts import TypedField
     from desktop.store.instructions.projects import DeletedProject
@@ -107,6 +108,16 @@ class ChatController(ContextControl):
         attaching = Attaching(self._models.host, self)
         attaching.notice.connect(self.notice)
         return attaching
+
+    def quick_chat(self) -> QuickChat:
+        """A new conversation beside the open one."""
+        from desktop.chat.quick_chat import QuickChat
+
+        chat = QuickChat(
+            self._store, self._answers, lambda: (self._models.ref, self._settings.overflow), self.notice.emit, self
+        )
+        chat.stored.connect(self.conversations_changed)
+        return chat
 
     # Conversations
 

@@ -26,6 +26,7 @@ class Shortcut(NamedTuple):
 
 TABLE: tuple[Shortcut, ...] = (
     Shortcut("new_chat", "conversations", ("Ctrl+N",)),
+    Shortcut("quick_ask", "conversations", ("Ctrl+Shift+K",)),
     Shortcut("search", "conversations", ("Ctrl+K",)),
     Shortcut("next_chat", "conversations", (f"{_CONTROL}+Tab",)),
     Shortcut("previous_chat", "conversations", (f"{_CONTROL}+Shift+Tab",)),
@@ -107,6 +108,7 @@ def description(name: str) -> str:
     """What a shortcut does."""
     return {
         "new_chat": translate("Shortcuts", "New chat"),
+        "quick_ask": translate("Shortcuts", "Quick question, in a small window"),
         "search": translate("Shortcuts", "Search"),
         "next_chat": translate("Shortcuts", "Next conversation"),
         "previous_chat": translate("Shortcuts", "Previous conversation"),

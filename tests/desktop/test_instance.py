@@ -22,13 +22,13 @@ from desktop.instance import InstanceServer, hand_over
 class Later:
     """A later start, in a thread: the window has to answer meanwhile."""
 
-    def __init__(self, model: str, timeout_s: float = 0.0) -> None:
+    def __init__(self, model: str, timeout_s: float = 0.0, *, ask: bool = False) -> None:
         self.taken: bool | None = None
-        self._thread = threading.Thread(target=self._run, args=(model, timeout_s))
+        self._thread = threading.Thread(target=self._run, args=(model, timeout_s, ask))
         self._thread.start()
 
-    def _run(self, model: str, timeout_s: float) -> None:
-        self.taken = hand_over(model, timeout_s=timeout_s)
+    def _run(self, model: str, timeout_s: float, ask: bool) -> None:
+        self.taken = hand_over(model, ask=ask, timeout_s=timeout_s)
 
     def result(self) -> bool | None:
         self._thread.join()
@@ -65,6 +65,18 @@ def test_a_later_start_that_refuses_the_network_makes_the_first_window_refuse_it
         later = Later("")
     assert later.result()
     assert told == [True] * offline
+
+
+@pytest.mark.parametrize(("model", "opened"), [("", []), ("starter", ["starter"])])
+def test_a_later_start_for_a_quick_question_brings_up_its_window_instead(
+    first: InstanceServer, qtbot: QtBot, model: str, opened: list[str]
+) -> None:
+    started: list[str] = []
+    first.start_requested.connect(started.append)
+    with qtbot.waitSignal(first.ask_requested):
+        later = Later(model, ask=True)
+    assert later.result()
+    assert started == opened
 
 
 def test_a_file_is_named_from_the_root(

@@ -18,6 +18,7 @@ class Tray(QObject):
 
     show_requested = Signal()
     new_chat_requested = Signal()
+    ask_requested = Signal()
     quit_requested = Signal()
 
     def __init__(self, window: QWidget) -> None:
@@ -28,6 +29,7 @@ class Tray(QObject):
         for name, signal in (
             ("show", self.show_requested),
             ("new_chat", self.new_chat_requested),
+            ("ask", self.ask_requested),
             ("quit", self.quit_requested),
         ):
             if name == "quit":
@@ -51,6 +53,7 @@ class Tray(QObject):
         texts = {
             "show": translate("Tray", "Show the window"),
             "new_chat": translate("Tray", "New chat"),
+            "ask": translate("Tray", "Quick question…"),
             "quit": translate("Tray", "Quit"),
         }
         for name, text in texts.items():

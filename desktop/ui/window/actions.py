@@ -103,6 +103,7 @@ class WindowActions(QObject):
         window, dialogs = self._window, self.dialogs
         handlers = {
             "new_chat": self.new_chat,
+            "quick_ask": window.ask_requested.emit,
             "search": self._search,
             "next_chat": partial(self._go, 1),
             "previous_chat": partial(self._go, -1),

@@ -38,6 +38,8 @@ BANNER_SHARE = 0.4
 class WindowLayout(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
 
+    ask_requested = Signal()
+    """A quick question is to be asked, in a window of its own."""
     quit_requested = Signal()
     """The program is to end."""
 

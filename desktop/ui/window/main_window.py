@@ -49,6 +49,7 @@ class MainWindow(WindowLayout):
         self._outside: OutsideWindow | None = None
         self._quitting = False
         self.quit_requested.connect(self.quit)
+        self.ask_requested.connect(self._ask)
         self._update_title()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
         if controller is not None:
@@ -216,6 +217,17 @@ class MainWindow(WindowLayout):
             self._actions = WindowActions(self, self.controller)
         return self._actions
 
+    @property
+    def outside(self) -> OutsideWindow:
+        """What is shown outside of the window. Created shortly after the first paint."""
+        if self._outside is None:
+            from desktop.ui.window.outside import OutsideWindow
+
+            self._outside = OutsideWindow(self, self.controller)
+            self._outside.save_code_requested.connect(self.window_actions.code_saving.ask)
+            self.window_actions.dialogs.job_changed.connect(self._outside.follow_job)
+        return self._outside
+
     def connect_part(self, part: Welcome | TranscriptView | BannerStack | DocumentsChip) -> None:
         """Connect a widget that was created after the first paint."""
         if part is self._welcome:
@@ -254,16 +266,13 @@ class MainWindow(WindowLayout):
         QTimer.singleShot(_IDLE_MS, self, self._complete_later)
 
     def _complete_later(self) -> None:
-        from desktop.ui.window.outside import OutsideWindow
-
         self.transcript  # noqa: B018  # creates it
         if self.isHidden():  # closed at once: the controller may be closed, too
             return
         documents = self.controller.documents
         documents.changed.connect(self._show_documents)
         documents.progress.connect(self._show_documents)
-        self._outside = OutsideWindow(self, self.controller)
-        self.window_actions.dialogs.job_changed.connect(self._outside.follow_job)
+        self.outside  # noqa: B018  # creates it
         documents.opened()
 
     def _show_documents(self) -> None:
@@ -338,6 +347,9 @@ class MainWindow(WindowLayout):
         return True
 
     # Helpers
+
+    def _ask(self) -> None:
+        self.outside.ask()
 
     def _confirm_loss(self) -> bool:
         from desktop.ui.dialogs.unsaved import UnsavedDialog

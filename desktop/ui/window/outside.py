@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from desktop.chat.state import EXCHANGE
 
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from desktop.documents.progress import IndexProgress
     from desktop.library.jobs import JobState
     from desktop.ui.system.job_notices import JobNotices
+    from desktop.ui.system.quick_ask import QuickAsk
     from desktop.ui.system.tray import Tray
     from desktop.ui.window.layout import WindowLayout
 
 
 class OutsideWindow(QObject):
-    """Notifications about jobs, and the icon in the tray.
+    """Notifications about jobs, the icon in the tray, the window for a quick question.
 
     Args:
         window: the parent of everything here; comes to the front when it is asked for.
         controller: tells what ends.
     """
+
+    save_code_requested = Signal(object)
+    """A `Code` of a quick answer that is to become a file."""
 
     def __init__(self, window: WindowLayout, controller: ChatController) -> None:
         super().__init__(window)
@@ -33,6 +37,7 @@ class OutsideWindow(QObject):
         controller.notice.connect(self._on_notice)
         controller.documents.progress.connect(self._on_folder)
         self._tray: Tray | None = None
+        self._quick: QuickAsk | None = None
         window.settings.changed.connect(self._setting_changed)
         self._follow_tray()
 
@@ -46,8 +51,24 @@ class OutsideWindow(QObject):
         if self._tray is not None:
             self._tray.retranslate()
 
+    def ask(self) -> None:
+        """Show the window for a quick question."""
+        if self._quick is None:
+            from desktop.ui.system.quick_ask import QuickAsk
+
+            self._quick = QuickAsk(self._controller.quick_chat(), self._window.windowIcon())
+            self._quick.continue_requested.connect(self._continue)
+            self._quick.closed.connect(self._forget_quick)
+            self._quick.answer.text.save_code.connect(self.save_code_requested)
+        self._quick.bring_to_front()
+
     def close(self) -> None:
         """The program ends."""
+        if self._quick is not None:
+            self._quick.close()
+        self._remove_tray()
+
+    def _remove_tray(self) -> None:
         if self._tray is not None:
             self._tray.remove()
             self._tray = None
@@ -71,14 +92,33 @@ class OutsideWindow(QObject):
 
     def _follow_tray(self) -> None:
         if not self._window.settings.tray:
-            self.close()
+            self._remove_tray()
         elif self._tray is None:
             from desktop.ui.system.tray import Tray
 
             self._tray = Tray(self._window)
             self._tray.show_requested.connect(self._window.bring_to_front)
             self._tray.new_chat_requested.connect(self._new_chat)
+            self._tray.ask_requested.connect(self.ask)
             self._tray.quit_requested.connect(self._window.quit_requested)
+
+    def _continue(self) -> None:
+        """Show the conversation of the quick question in the window; what is typed goes into its text field."""
+        quick = self._quick
+        if quick is None:
+            return
+        if quick.chat.conversation_id is None:
+            self._controller.new_chat()
+        else:
+            self._controller.open_conversation(quick.chat.conversation_id)
+        if quick.typed:
+            composer = self._window.composer
+            composer.set_text("\n".join(filter(None, (composer.editor.toPlainText(), quick.typed))))
+        quick.close()
+        self._window.bring_to_front()
+
+    def _forget_quick(self) -> None:
+        self._quick = None
 
     def _new_chat(self) -> None:
         self._controller.new_chat()
