@@ -21,10 +21,10 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Generate, Sampling
     from belle.prompts import Message
+    from desktop.chat.beside.quick_chat import QuickChat
     from desktop.chat.files.attaching import Attaching
     from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_server import ModelServer
-    from desktop.chat.quick_chat import QuickChat
     from desktop.model_settings import LoadSettings
     from desktop.store.drafts import TypedField
     from desktop.store.instructions.projects import DeletedProject
@@ -111,7 +111,7 @@ class ChatController(ContextControl):
 
     def quick_chat(self) -> QuickChat:
         """A new conversation beside the open one."""
-        from desktop.chat.quick_chat import QuickChat
+        from desktop.chat.beside.quick_chat import QuickChat
 
         chat = QuickChat(
             self._store, self._answers, lambda: (self._models.ref, self._settings.overflow), self.notice.emit, self

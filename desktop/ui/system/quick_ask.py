@@ -19,7 +19,7 @@ from desktop.ui.system.quick_answer import QuickAnswer
 if TYPE_CHECKING:
     from PySide6.QtGui import QIcon
 
-    from desktop.chat.quick_chat import QuickChat
+    from desktop.chat.beside.quick_chat import QuickChat
     from desktop.store.records import StoredMessage
 
 

@@ -1,0 +1,1 @@
+"""Conversations beside the one that the window shows."""
