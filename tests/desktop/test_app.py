@@ -137,13 +137,15 @@ def test_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "model", "offline"),
+    ("words", "model", "offline", "ask"),
     [
-        ([], "", False),
-        (["--offline"], "", True),
-        (["belle-7b-2m"], "belle-7b-2m", False),
-        (["a.gguf", "--offline"], "a.gguf", True),
+        ([], "", False, False),
+        (["--offline"], "", True, False),
+        (["belle-7b-2m"], "belle-7b-2m", False, False),
+        (["a.gguf", "--offline"], "a.gguf", True, False),
+        (["--ask"], "", False, True),
+        (["--ask", "a.gguf"], "a.gguf", False, True),
     ],
 )
-def test_the_words_of_the_command_line(words: list[str], model: str, offline: bool) -> None:
-    assert _arguments(words) == (model, offline)
+def test_the_words_of_the_command_line(words: list[str], model: str, offline: bool, ask: bool) -> None:
+    assert _arguments(words) == (model, offline, ask)

@@ -51,12 +51,12 @@ class QuickAsk(View):
         row.addWidget(self.stop_button)
         row.addWidget(self.continue_button)
         self._column = QVBoxLayout(self)
-        for part in (self.field, self.question):
-            self._column.addWidget(part)
+        self._column.addWidget(self.field)
+        self._column.addWidget(self.question)
         self._column.addWidget(self.answer, 1)
         self._column.addLayout(row)
-        for part in (self.question, self.answer):
-            part.hide()
+        self.question.hide()
+        self.answer.hide()
         chat.answer_changed.connect(self._on_answer)
         chat.text.connect(self.answer.append)
         chat.state_changed.connect(self._on_state)
