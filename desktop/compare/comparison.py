@@ -111,7 +111,7 @@ class ModelComparison(QObject):
             run.stop()
 
     def close(self) -> None:
-        """End both processes and wait for that."""
+        """End both processes, without waiting for that."""
         self._next = None
         self._going.clear()
         for run in self._runs.values():

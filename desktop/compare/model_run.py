@@ -34,7 +34,6 @@ from desktop.chat.state import Notice, OtherAnswer
 RunStatus = Literal["waiting", "loading", "reading", "answering", "done", "stopped", "failed"]
 
 _REQUEST = 1
-_CLOSE_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,6 @@ class ModelRun(QObject):
         self._side = side
         self._factory = factory
         self._bridge: EngineBridge | None = None
-        self._closing: threading.Thread | None = None
         self._request: Generate | None = None
         self._pieces: list[str] = []
         self._tokens: list[TokenLogprob] = []
@@ -140,11 +138,9 @@ class ModelRun(QObject):
             self._bridge.engine.stop(_REQUEST)
 
     def close(self) -> None:
-        """End the process and wait for that. No signal comes afterwards."""
+        """End the process, without waiting for that. No signal comes afterwards."""
         self.blockSignals(True)
         self._release()
-        if self._closing is not None:
-            self._closing.join(_CLOSE_TIMEOUT_S)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -212,8 +208,7 @@ class ModelRun(QObject):
                 self._released.emit()
 
         # In a thread: a process that is reading a model takes a moment to end, and the window must not wait.
-        self._closing = threading.Thread(target=close, name="close-engine")
-        self._closing.start()
+        threading.Thread(target=close, name="close-engine").start()
 
     def _on_released(self) -> None:
         self.ended.emit(self._side)

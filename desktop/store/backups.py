@@ -55,8 +55,14 @@ def make_daily(path: Path, folder: Path, *, now: float | None = None) -> Path | 
     """
     now = time.time() if now is None else now
     with known_errors(folder):
+        # A backup from the future was made while the clock was wrong: it is neither recent nor worth more than others.
         daily = [backup for backup in backups(path, folder) if not backup.before_update]
-        if daily and (now - daily[0].made_at < _DAY_S or _changed_at(path) <= daily[0].made_at):
+        daily = sorted(daily, key=lambda backup: backup.made_at > now)
+        if (
+            daily
+            and daily[0].made_at <= now
+            and (now - daily[0].made_at < _DAY_S or _changed_at(path) <= daily[0].made_at)
+        ):
             return None
         private_folder(folder)
         if shutil.disk_usage(folder).free < _FREE_SPACE_FACTOR * path.stat().st_size:

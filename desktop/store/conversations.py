@@ -226,8 +226,10 @@ class Conversations(Projects, Personas, Facts):
         more messages there are: 0.15 s with 5,000, 5 s with 200,000, no time when there is nothing to remove. Backups
         keep their copy of the texts until they are removed themselves.
         """
-        before = self._clock() - older_than_s
-        deleted_ids = [row[0] for row in self._db.rows("SELECT id FROM conversation WHERE deleted_at <= ?", before)]
+        now = self._clock()
+        # What was deleted in the future, by a clock that has been set back since, counts as deleted now.
+        query = "SELECT id FROM conversation WHERE deleted_at IS NOT NULL AND min(deleted_at, ?) <= ?"
+        deleted_ids = [row[0] for row in self._db.rows(query, now, now - older_than_s)]
         if not deleted_ids:
             return 0
         with self._db.transaction():

@@ -90,7 +90,8 @@ class StateFiles:
     def _delete_abandoned(self) -> None:
         for path in self._all():
             with suppress(OSError):
-                if path.suffix == _UNFINISHED and time.time() - path.stat().st_mtime > _ABANDONED_S:
+                # The file of a writer that lives is as old as its last write, whichever way the clock was set since.
+                if path.suffix == _UNFINISHED and abs(time.time() - path.stat().st_mtime) > _ABANDONED_S:
                     _remove(path)
 
     def _entries(self) -> Iterator[_Entry]:

@@ -11,6 +11,7 @@ from desktop.i18n import translate
 from desktop.ui.foreign_text import breakable, shortened
 from desktop.ui.library import words
 from desktop.ui.style.controls import View, label, set_style_property
+from desktop.ui.style.flow import FlowLayout
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -41,14 +42,13 @@ class ModelLine(View):
         self.bar.setTextVisible(False)
         self.state = label("small", wrap=True)
         self.buttons: dict[str, QPushButton] = {}
-        self._row = QHBoxLayout()
+        self._row = FlowLayout()
         for action in ACTIONS:
             button = QPushButton()
             button.setAutoDefault(False)
             button.clicked.connect(lambda _=False, a=action: self.acted.emit(a))
             self.buttons[action] = button
             self._row.addWidget(button)
-        self._row.addStretch(1)
         top = QHBoxLayout()
         top.addWidget(self.title, 1)
         top.addWidget(self.pill, 0, Qt.AlignmentFlag.AlignTop)

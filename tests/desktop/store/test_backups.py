@@ -56,6 +56,21 @@ def test_the_newest_are_kept(store: Store, path: Path, folder: Path) -> None:
     assert not any(backup.before_update for backup in listed)
 
 
+def test_copies_of_a_clock_that_was_ahead_neither_hold_back_new_ones_nor_push_them_out(
+    store: Store, path: Path, folder: Path
+) -> None:
+    now = time.time() + 2
+    for year in range(MAX_DAILY_BACKUPS):
+        store.create_conversation(title=str(year))
+        ahead = now + (year + 1) * 365 * DAY
+        os.utime(path.with_name(f"{path.name}-wal"), (ahead, ahead))
+        assert make_daily(path, folder, now=ahead) is not None
+    made = [make_daily(path, folder, now=now + day * (DAY + 60)) for day in range(3)]
+    assert all(copy is not None and copy.exists() for copy in made)
+    assert make_daily(path, folder, now=now + 2 * (DAY + 60) + 3600) is None, "once a day"
+    assert len(backups(path, folder)) == MAX_DAILY_BACKUPS
+
+
 def test_copies_made_before_a_migration_are_listed_too(path: Path, folder: Path) -> None:
     from desktop.store.migrations import MIGRATIONS
 

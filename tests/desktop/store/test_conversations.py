@@ -131,6 +131,15 @@ def test_purge_removes_only_what_was_deleted_long_enough_ago(store: Store, clock
     assert caught.value.kind == "not_found"
 
 
+def test_purge_removes_what_was_deleted_by_a_clock_that_was_ahead(store: Store, clock: Any) -> None:
+    conversation = store.create_conversation(title="gone")
+    clock.now += 400 * 86_400
+    store.delete_conversation(conversation.id)
+    clock.now -= 400 * 86_400
+    assert store.purge_deleted(older_than_s=500) == 0
+    assert store.purge_deleted(older_than_s=0) == 1
+
+
 def test_purge_leaves_no_byte_of_the_text_in_any_file(path: Path) -> None:
     secret = "zyxwvut-secret-機密事項"
     with Store.open(path) as store:

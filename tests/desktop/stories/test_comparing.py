@@ -161,10 +161,17 @@ def test_the_window_is_closed_while_both_answer(owner: Person) -> None:
     dialog.run_button.click()
     owner.wait(lambda: bool(dialog.comparison.state("left").text))
     pids = [pid for side in SIDES if (pid := dialog.comparison.run(side).pid)]
+    assert pids
     dialog.close()
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    owner.wait(lambda: not any(lives(pid) for pid in pids))
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_the_menu_of_a_message_and_of_the_window_lead_there(owner: Person) -> None:
