@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from belle.cli.arguments import input_file, input_path, output_folder, path_or_name, real, whole
+from belle.cli.arguments import input_file, input_path, output_file, output_folder, path_or_name, real, whole
 from belle.cli.eval.models import add_engine_options, add_server_options
 from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 
@@ -17,6 +17,7 @@ examples:
   belle eval run --model BELLE-13B --set items.jsonl -o results --batch-in answers.jsonl
   belle eval judge results --set items.jsonl --judge model.gguf
   belle eval judge results --set eval_set.json --prompts eval_prompt.json --url http://127.0.0.1:8000/v1 --model big
+  belle eval report results --set items.jsonl -o report.html
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
 what is missing.
@@ -70,7 +71,23 @@ def _judge(parser: argparse.ArgumentParser) -> None:
     add_engine_options(parser, "a judge here")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", type=input_path, metavar="DIR", help="folders of “belle eval judge”")
+    parser.add_argument("--set", required=True, metavar="SET", help="the set that was asked")
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        type=output_file,
+        metavar="FILE",
+        help="a file .html, .md, .csv or .json; repeatable",
+    )
+    parser.add_argument("--examples", type=whole(0), default=5, metavar="N", help="answers to read in the page (5)")
+
+
 _COMMANDS = {
     "run": Subcommand("ask models the items of a set, and keep their answers", _run, "belle.cli.eval.run:run"),
     "judge": Subcommand("score the answers of a run, by rules and by a judge", _judge, "belle.cli.eval.judge:run"),
+    "report": Subcommand("show the scores of models, with intervals", _report, "belle.cli.eval.report:run"),
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from belle import environment
+from belle.cli.eval.folders import answers_by_model
 from belle.cli.eval.models import file_name, open_models
 from belle.cli.terminal import Terminal
 from belle.clients.chat.requests import Decoding
@@ -16,7 +16,7 @@ from belle.evaluation.items.read import read_set
 from belle.evaluation.judge.prompts import JudgePrompts, OwnPrompts, read_belle_prompts
 from belle.evaluation.judge.scores import write_scores
 from belle.evaluation.judge.self_checks import known_answers
-from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict, answers_of
+from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,7 +24,11 @@ def run(arguments: argparse.Namespace) -> int:
     environment.check_packages("belle eval", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
     items = read_set(arguments.set)
-    answers = _answers(arguments.folder, items)
+    answers = answers_by_model(arguments.folder, items)
+    if not answers:
+        message = f"{arguments.folder} has no answers to {items.name}."
+        advice = f"Ask first: belle eval run MODEL --set {arguments.set} -o {arguments.folder}"
+        raise KnownError("no_answers", message, advice)
     prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
     models = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
     if len(models) != 1:
@@ -42,24 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         _print_table(items, name, answers[name], found)
     _print_checks(checks)
     return 0 if all(verdict.score is not None for found in verdicts.values() for verdict in found) else 1
-
-
-def _answers(folder: Path, items: EvaluationItems) -> dict[str, list[JudgedAnswer]]:
-    """Of each model in the folder of a run. Raises KnownError where there are none to this set."""
-    files = sorted((folder / "answers").glob("*.jsonl"))
-    answers: dict[str, list[JudgedAnswer]] = {}
-    for file in files:
-        answers.setdefault(_model_of(file), []).extend(answers_of(items, file))
-    if not any(answers.values()):
-        message = f"{folder} has no answers to {items.name}."
-        raise KnownError("no_answers", message, f"Ask first: belle eval run MODEL --set {items.name} -o {folder}")
-    return {name: found for name, found in answers.items() if found}
-
-
-def _model_of(file: Path) -> str:
-    """The name of the model, without that of a shard."""
-    name, shard, _ = file.stem.partition("-of-")
-    return name.rpartition("-")[0] if shard else name
 
 
 def _judged(judging: JudgeRun, name: str, answers: Sequence[JudgedAnswer], terminal: Terminal) -> list[Verdict]:

@@ -1,0 +1,1 @@
+"""What the scores of an evaluation say, and how surely: means, comparisons, reports."""

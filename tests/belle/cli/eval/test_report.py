@@ -1,0 +1,93 @@
+"""`belle eval report` as a person calls it: after `run` and `judge`, in every form, and with mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from belle.cli.main import main
+from tests.support.chat_server import Response, answer, chat_server
+
+ITEMS = [
+    {"id": f"m{n}", "class": "math", "question": f"{n}+1?", "checks": [{"type": "number", "value": n + 1}]}
+    for n in range(6)
+] + [{"id": f"o{n}", "class": "open qa", "question": f"What is {n}?", "reference": f"{n}"} for n in range(6)]
+
+
+def calculate(body: dict[str, Any]) -> Response:
+    """The model “good” can add; “poor” cannot. The judge likes long answers."""
+    told = body["messages"][0]["content"]
+    if "<回答>" in told:
+        said = told.partition("<回答>\n")[2].partition("\n</回答>")[0]
+        return answer(json.dumps({"reason": "long" if len(said) > 3 else "short", "score": min(1, len(said) / 10)}))
+    if told.endswith("+1?"):
+        return answer(str(int(told[:-3]) + (1 if body["model"] == "good" else 2)))
+    return answer("a number" if body["model"] == "good" else "?")
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of two models that were asked and judged."""
+    folder = tmp_path_factory.mktemp("eval")
+    items = folder / "items.jsonl"
+    items.write_text("".join(f"{json.dumps(item)}\n" for item in ITEMS), encoding="utf-8")
+    with chat_server(calculate) as server:
+        for model in ("good", "poor"):
+            words = ["--set", str(items), "-o", str(folder / "out"), "--url", server.url, "--model", model]
+            assert main(["eval", "run", *words]) == 0
+        words = [str(folder / "out"), "--set", str(items), "--url", server.url, "--model", "judge"]
+        assert main(["eval", "judge", *words]) == 0
+    return folder / "out"
+
+
+def report(judged: Path, *words: str) -> int:
+    return main(["eval", "report", str(judged), "--set", str(judged.parent / "items.jsonl"), *words])
+
+
+def test_the_table_is_printed_and_written_in_every_form(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"report.{kind}" for kind in ("html", "md", "csv", "json")]
+    assert report(judged, *(word for file in files for word in ("-o", str(file)))) == 0
+    told = capsys.readouterr().out
+    assert told.index("| good |") < told.index("| poor |")
+    assert "| good | poor | -" in told
+    assert all(file.stat().st_size > 200 for file in files)
+    html = files[0].read_text(encoding="utf-8")
+    assert "answers to read" in html and "a number" in html
+    assert "http" not in html.replace("http-equiv", "").replace("http://www.w3.org", "")
+    document = json.loads(files[3].read_text(encoding="utf-8"))
+    assert document["rows"][0]["classes"]["math"]["value"] == 1.0
+    assert document["rows"][1]["classes"]["math"]["value"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(("-o", "report.docx"), "no known kind"), (("--set", "x.jsonl"), "x.jsonl")]
+)
+def test_a_mistake_is_said_in_words(
+    judged: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert report(judged, *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_without_scores_says_what_comes_first(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "report", str(tmp_path), "--set", str(judged.parent / "items.jsonl")]) == 2
+    assert "belle eval judge" in capsys.readouterr().err
+
+
+def test_the_same_model_twice_is_refused(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "report", str(judged), str(judged), "--set", str(judged.parent / "items.jsonl")]) == 2
+    assert "a model named good" in capsys.readouterr().err
+
+
+def test_damaged_scores_are_named(judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores/m.json").write_text('{"format": 1, "verdicts": 3}', encoding="utf-8")
+    assert main(["eval", "report", str(tmp_path), "--set", str(judged.parent / "items.jsonl")]) == 2
+    assert "m.json is not a file of scores" in capsys.readouterr().err

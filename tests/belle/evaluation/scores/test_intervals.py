@@ -1,0 +1,148 @@
+"""Intervals and tests against closed forms, and against simulations whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from belle.evaluation.scores.intervals import (
+    cohens_kappa,
+    holm,
+    macro_mean,
+    mean_of,
+    paired_difference,
+    share_interval,
+    student_quantile,
+)
+from belle.evaluation.tasks.paired import wilson
+
+SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=200)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "quantile"), [(9, 2.26216), (15, 2.13145), (29, 2.04523), (99, 1.98422), (999, 1.96234)]
+)
+def test_students_quantiles_are_those_of_the_tables(degrees: int, quantile: float) -> None:
+    assert student_quantile(degrees) == pytest.approx(quantile, abs=1e-4)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 10), (10, 10), (77, 100)])
+def test_the_interval_of_a_share_is_wilsons(right: int, n: int) -> None:
+    assert share_interval(right / n, n) == pytest.approx(wilson(right, n))
+
+
+def draw(kind: str, chance: np.random.Generator, n: int) -> np.ndarray:
+    """Scores of a known mean, as judges and rules give them."""
+    match kind:
+        case "right or wrong":
+            return chance.integers(0, 10, n) < 7  # 0.7
+        case "tenths":
+            return chance.binomial(10, 0.6, n) / 10
+        case "mostly one":
+            return np.where(chance.random(n) < 0.7, 1.0, chance.random(n))
+        case _:
+            return chance.choice([0.0, 0.5, 1.0], n, p=[0.3, 0.2, 0.5])
+
+
+TRUTH = {"right or wrong": 0.7, "tenths": 0.6, "mostly one": 0.85, "three steps": 0.6}
+
+
+@pytest.mark.parametrize("kind", TRUTH)
+@pytest.mark.parametrize("n", [30, 100])
+def test_the_interval_of_a_mean_covers_the_truth_as_often_as_it_says(kind: str, n: int) -> None:
+    chance = np.random.default_rng(7)
+    intervals = [mean_of(draw(kind, chance, n).astype(float).tolist()) for _ in range(6000)]
+    covered = np.mean([one.low <= TRUTH[kind] <= one.high for one in intervals])
+    assert 0.93 <= covered <= 0.97
+
+
+def test_the_interval_of_a_macro_mean_covers_the_truth_as_often_as_it_says() -> None:
+    chance = np.random.default_rng(11)
+    sizes = {"right or wrong": 75, "tenths": 37, "mostly one": 100, "three steps": 52}
+    truth = sum(TRUTH.values()) / len(TRUTH)
+    covered = np.mean([
+        one.low <= truth <= one.high
+        for one in (
+            macro_mean([mean_of(draw(kind, chance, n).astype(float).tolist()) for kind, n in sizes.items()])
+            for _ in range(2000)
+        )
+    ])  # fmt: skip
+    assert 0.93 <= covered <= 0.97
+
+
+def test_the_interval_of_a_difference_covers_the_truth_and_p_is_rarely_small_by_chance() -> None:
+    chance = np.random.default_rng(13)
+    covered, small = [], []
+    for _ in range(600):
+        first = draw("tenths", chance, 60)
+        second = np.clip(first + chance.choice([-0.1, 0.0, 0.1], 60), 0, 1)
+        change = paired_difference(dict(enumerate_items(first)), dict(enumerate_items(second)))
+        covered.append(change.low <= 0 <= change.high)
+        small.append(change.p <= 0.05)
+    assert 0.93 <= np.mean(covered) <= 0.97
+    assert np.mean(small) <= 0.07
+
+
+def enumerate_items(scores: np.ndarray) -> list[tuple[str, float]]:
+    return [(str(number), float(score)) for number, score in enumerate(scores)]
+
+
+def test_p_is_exact_for_few_items() -> None:
+    differences = [0.5, 0.25, -0.25, 1.0]
+    first, second = {str(i): 0.0 for i in range(4)}, {str(i): d for i, d in enumerate(differences)}
+    total = abs(sum(differences))
+    larger = [abs(sum(s * d for s, d in zip(signs, differences, strict=True))) >= total - 1e-12
+              for signs in product((1, -1), repeat=4)]  # fmt: skip
+    assert paired_difference(first, second).p == pytest.approx(sum(larger) / 16)
+
+
+def test_a_model_is_no_better_than_itself() -> None:
+    scores = {str(number): number / 10 for number in range(10)}
+    same = paired_difference(scores, scores)
+    assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_clear_difference_is_told_from_chance() -> None:
+    first = {str(number): 0.2 for number in range(40)}
+    second = {str(number): 0.9 for number in range(40)}
+    change = paired_difference(first, second)
+    assert change.value == pytest.approx(0.7)
+    assert change.p < 0.001
+
+
+def test_holm_raises_by_rank_and_never_reorders() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_kappa_is_that_of_the_book() -> None:
+    table = {("yes", "yes"): 20, ("yes", "no"): 5, ("no", "yes"): 10, ("no", "no"): 15}
+    assert cohens_kappa(table) == pytest.approx(0.4)
+    assert cohens_kappa({(1, 1): 9}) == 1.0
+    assert math.isnan(cohens_kappa({}))
+
+
+@given(SCORES)
+def test_an_interval_holds_its_mean_and_stays_within_scores(scores: list[float]) -> None:
+    mean = mean_of(scores)
+    assert 0 <= mean.low <= mean.high <= 1
+    assert mean.low - 1e-9 <= mean.value <= mean.high + 1e-9
+    assert len(scores) == 1 or mean.high > mean.low
+
+
+@given(st.lists(SCORES, min_size=1, max_size=5))
+def test_every_class_counts_alike(classes: list[list[float]]) -> None:
+    means = [mean_of(scores) for scores in classes]
+    assert macro_mean(means).value == pytest.approx(sum(mean.value for mean in means) / len(means))
+
+
+def test_of_nothing_there_is_no_mean() -> None:
+    assert math.isnan(mean_of([]).value)
+    assert math.isnan(macro_mean([]).value)
+    assert macro_mean([mean_of([]), mean_of([0.5])]).value == 0.5
