@@ -52,7 +52,7 @@ class Library(QObject):
         self._states: dict[str, JobState] = {}
         self._discarded: set[str] = set()
         self._found: tuple[FoundModel, ...] = ()
-        self._gpu_memory: tuple[int, ...] = ()
+        self._gpu_memory: tuple[int, ...] | None = None  # None: not asked yet
         self.model_settings = ModelSettingsStore(settings)
         self._is_looking = False
         self._looked.connect(self._take_found)
@@ -62,7 +62,7 @@ class Library(QObject):
 
     def entries(self) -> list[LibraryEntry]:
         """The lines, with models of other programs once `look_around` has found them. Raises KnownError."""
-        return library_entries(self.load_settings, Machine.now(self._gpu_memory), self._found)
+        return library_entries(self.load_settings, self._machine(), self._found)
 
     @property
     def has_gpu(self) -> bool:
@@ -71,7 +71,10 @@ class Library(QObject):
 
     def fit(self, header: GgufHeader) -> Fit:
         """Whether a file that is here will run with the settings that it has now."""
-        return fit_of_file(header, self.load_settings(header.path), Machine.now(self._gpu_memory))
+        return fit_of_file(header, self.load_settings(header.path), self._machine())
+
+    def _machine(self) -> Machine:
+        return Machine.now(self._gpu_memory or ())
 
     def load_settings(self, path: Path | None) -> LoadSettings:
         """How the model in a file will be loaded; None: one that is not here yet."""
@@ -87,8 +90,9 @@ class Library(QObject):
     def _look(self) -> None:
         with suppress(RuntimeError):  # the application has ended meanwhile
             own = _own_files()
-            with suppress(KnownError):
-                self._gpu_memory = tuple(call("belle.engine.llama.devices:gpu_memory"))
+            if self._gpu_memory != ():  # where there is none, there is no need for a process to ask again
+                with suppress(KnownError):
+                    self._gpu_memory = tuple(call("belle.engine.llama.devices:gpu_memory"))
             self._looked.emit(tuple(model for model in found_models() if duplicate_of(model.path, own) is None))
             observed = load_observed()
             if observed.machine is None:

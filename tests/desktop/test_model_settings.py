@@ -12,6 +12,7 @@ from PySide6.QtCore import QSettings
 from belle import paths
 from belle.engine.process.protocol import Sampling
 from desktop.library.fit import Fit
+from desktop.library.library import Library
 from desktop.model_settings import LoadSettings, ModelSettings, ModelSettingsStore, model_identity
 from desktop.settings import Settings
 from tests.belle.engine.tiny_gguf import write_random_model
@@ -165,3 +166,25 @@ def test_any_text_is_a_value_within_its_range_or_none(text: str, name: str) -> N
     assert value is None or isinstance(value, int | float | str)
     if isinstance(value, int | float):
         assert -1 <= value <= 1 << 31
+
+
+@pytest.mark.parametrize(("memory", "asked"), [([], 1), ([7 << 30], 2), ([0], 2)])
+def test_gpus_are_asked_for_again_only_where_there_are_some(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, memory: list[int], asked: int
+) -> None:
+    calls: list[str] = []
+
+    def call(function: str, **_: object) -> object:
+        calls.append(function.rpartition(":")[2])
+        return memory if calls[-1] == "gpu_memory" else {"seconds_per_byte": {"Q4_K": 1e-10}, "node_seconds": 1e-6}
+
+    monkeypatch.setattr("desktop.library.library.call", call)
+    monkeypatch.setattr("desktop.library.library.found_models", tuple)
+    library = Library(settings)
+    assert not library.has_gpu, "before this machine was looked at"
+    library._look()
+    library._look()
+    assert calls.count("gpu_memory") == asked
+    assert library.has_gpu == bool(memory)
+    (starter,) = (one for one in library.entries() if one.name == "starter")
+    assert starter.fit is not None
