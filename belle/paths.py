@@ -105,6 +105,11 @@ def speed_file() -> Path:
     return cache_dir() / "speed.json"
 
 
+def exact_batches_file() -> Path:
+    """Which batches llama.cpp computes exactly here (JSON, see `belle.engine.answer.speculation.exact_batches`)."""
+    return cache_dir() / "exact-batches.json"
+
+
 def settings_file() -> Path:
     """The window's settings (INI)."""
     return config_dir() / "settings.ini"

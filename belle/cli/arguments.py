@@ -122,3 +122,19 @@ def add_attention_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: on a GPU, and with a quantized KV cache, which needs it",
     )
+
+
+def add_speculation_options(parser: argparse.ArgumentParser) -> None:
+    """Declare `--draft` and `--no-speculation`, whose values go into the engine's `Load`."""
+    parser.add_argument(
+        "--draft",
+        type=input_file,
+        metavar="FILE",
+        help="a smaller GGUF with the same vocabulary, which guesses the next words; the text stays the same",
+    )
+    parser.add_argument(
+        "--no-speculation",
+        dest="speculation",
+        action="store_false",
+        help="never guess what the answer repeats of the question",
+    )

@@ -48,6 +48,7 @@ _EN = {
         "{prompt_tokens} prompt tokens, {reused_tokens} of them remembered · {completion_tokens} tokens answered · "
         "first after {ttft} s · {speed} tokens/s · context {used} of {n_ctx}"
     ),
+    "guesses": "{accepted} of {drafted} guessed tokens were right.",
     "save_name": "Give the name of a file: /save FILE",
     "save_exists": "{path} exists. Replace it?",
     "saved": "Saved to {path}.",
@@ -171,6 +172,7 @@ _ZH = {
         "提示 {prompt_tokens} 词元，其中 {reused_tokens} 个已在缓存中 · 回答 {completion_tokens} 词元 · "
         "首个词元 {ttft} 秒 · 每秒 {speed} 词元 · 上下文 {used} / {n_ctx}"
     ),
+    "guesses": "猜测 {drafted} 个词元，其中 {accepted} 个正确。",
     "save_name": "请给出文件名：/save 文件",
     "save_exists": "{path} 已存在，是否替换？",
     "saved": "已保存到 {path}。",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from belle.engine.answer.answer_tokens import AnswerTokens
@@ -13,6 +14,9 @@ from belle.engine.answer.prompt_builder import PromptBuilder
 from belle.engine.answer.schedule.prompt_cache import PromptCache
 from belle.engine.answer.schedule.scheduler import AnswerScheduler, Tuners
 from belle.engine.answer.session import AnswerSession
+from belle.engine.answer.speculation.draft_model import DraftModel
+from belle.engine.answer.speculation.exact_batches import exact_sizes
+from belle.engine.answer.speculation.speculator import Speculator
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
 from belle.engine.llama.attention import PLAIN, Attention, choose_attention
@@ -87,6 +91,11 @@ class LoadedModel:
 
         try:
             self._context = self._open_context(open_context, attention)
+            try:
+                self._speculator = self._new_speculator(command, on_gpu=bool(devices), stop=stop, log=log)
+            except KnownError:
+                self._context.close()
+                raise
         except KnownError:
             self._model.close()
             raise
@@ -110,16 +119,17 @@ class LoadedModel:
         self.prompts = PromptBuilder(
             vocabulary, answers, n_ctx=self._context.n_ctx, n_ctx_train=self._model.n_ctx_train
         )
+        decode_threads = tuner(DECODE_PACE)
         scheduler = AnswerScheduler(
             self._context,
             PromptCache(self._context, command.prompt_cache),
-            Tuners(tuner(DECODE_PACE), tuner(DECODE_PACE), tuner(PREFILL_PACE)),
+            Tuners(decode_threads, tuner(DECODE_PACE), tuner(PREFILL_PACE)),
             is_stopped=is_stopped,
         )
         self.session = AnswerSession(
             vocabulary,
             self.prompts,
-            Decoder(vocabulary, self._context, has_thought_enough=has_thought_enough),
+            Decoder(vocabulary, self._context, has_thought_enough=has_thought_enough, speculator=self._speculator),
             scheduler,
             n_ctx=self._context.n_ctx,
             answers=answers,
@@ -129,6 +139,9 @@ class LoadedModel:
         )
         self._embedder = Embedder(self._model, threads=usable_cores()[0], stop=stop)
         self._info = self._describe(devices)
+        decode_threads.begin()
+        self._context.set_threads(decode_threads.count, decode_threads.count)
+        self._context.warm_up()
         try:
             self.prompts.template = self._template(command.template)
         except KnownError as error:
@@ -171,6 +184,7 @@ class LoadedModel:
         """Save the conversation and free the memory, in the order that llama.cpp needs."""
         self.session.save()
         self._embedder.close()
+        self._speculator.close()
         self._context.close()
         self._model.close()
 
@@ -191,6 +205,19 @@ class LoadedModel:
             else:
                 self._fallbacks.append(Fallback("flash_attention", attention.flash, "off", "refused", reason))
             return context
+
+    def _new_speculator(self, command: Load, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> Speculator:
+        """One that guesses where a batch can give the same text, which is then no other answer's as well.
+
+        On a GPU several tokens have kernels of their own, and with flash attention a single token has one.
+        """
+        is_plain = self._context.attention == PLAIN and not on_gpu and not self.is_shared
+        if not (command.speculation and is_plain and self._model.can_forget):
+            return Speculator(None)
+        draft = None
+        if command.draft is not None:
+            draft = DraftModel(Path(command.draft), self._model.vocabulary, self._context.n_ctx, stop=stop, log=log)
+        return Speculator(partial(exact_sizes, self._header, log), draft)
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
         """The template with this id; `gguf` is the one inside the file, None the same if the file has one."""

@@ -1,4 +1,4 @@
-"""What the engine costs: worker and pipe, the choice of threads, and a second turn.
+"""What the engine costs: worker and pipe, the choice of threads, and a second turn; and what guessing gains.
 
 Needs a quiet machine: the second measure makes one core busy by itself.
 """
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from belle.engine.llama.cores import usable_cores
@@ -33,10 +34,30 @@ ROUNDS = 5
 DECODE_ROUNDS = 15
 _numbers = itertools.count()
 
+CODE = """def load_rows(path, columns):
+    with open(path, encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = [{name: row[name] for name in columns} for row in reader]
+    if not rows:
+        raise ValueError(f"{path} has no rows")
+    return rows
+"""
+PARAGRAPH = (
+    "The committee met on Tuesday to discuss the new library. It will have three floors, a reading room for children "
+    "and a small cafe. The mayor said that the building should open in the spring of next year."
+)
+REPEATING = (
+    f"Repeat this code exactly, without any changes:\n\n```python\n{CODE}```",
+    f"Correct the spelling of this text:\n\n{PARAGRAPH.replace('library', 'libary').replace('spring', 'sprin')}",
+    f"Translate to French, and keep the names:\n\n{PARAGRAPH}",
+)
+CHATTING = ("Why is the sky blue?", "Tell me a story about a fox.", "用中文介绍一下你自己。")
+LOOKUP_ROUNDS = 7
+
 
 def run() -> list[Measure]:
     """All measures."""
-    return [*decode_through_worker(), *adaptive_threads(), *second_turn()]
+    return [*decode_through_worker(), *adaptive_threads(), *second_turn(), *prompt_lookup()]
 
 
 def decode_through_worker() -> list[Measure]:
@@ -89,6 +110,34 @@ def second_turn() -> list[Measure]:
             cold = _answer(engine, 4, *talk)
             ratios.append(_ttft(warm) / _ttft(cold))
     return [at_most("second turn: time to first token ÷ cold prefill", statistics.median(ratios), 0.05)]
+
+
+def prompt_lookup() -> list[Measure]:
+    """Tokens per second with guesses ÷ without, where answers repeat the question and where they do not."""
+    threads, _ = usable_cores()
+    load = Load(str(_starter()), threads=threads)
+    measures = []
+    with open_engine(load) as guessing, open_engine(replace(load, speculation=False)) as plain:
+        for name, questions, limit in (("translate, rewrite, quote", REPEATING, 1.3), ("chat", CHATTING, 0.97)):
+            gains = [_gain(guessing, plain, question) for question in questions]
+            print(f"{name}: {', '.join(f'{gain:.2f}' for gain in gains)}", file=sys.stderr)
+            measures.append(at_least(f"prompt lookup ÷ plain ({name})", statistics.geometric_mean(gains), limit))
+    return measures
+
+
+def _gain(guessing: BlockingEngine, plain: BlockingEngine, question: str) -> float:
+    """Of one question; the median of rounds in which one comes right after the other."""
+    request = Generate(1, (Message("user", question),), GREEDY, max_tokens=TOKENS)
+    ratios = []
+    for _ in range(LOOKUP_ROUNDS + 1):
+        (*_, ours), (*_, theirs) = guessing.generate(request), plain.generate(request)
+        assert isinstance(ours, Done)
+        assert isinstance(theirs, Done)
+        assert ours.text == theirs.text
+        assert ours.stats.tokens_per_s
+        assert theirs.stats.tokens_per_s
+        ratios.append(ours.stats.tokens_per_s / theirs.stats.tokens_per_s)
+    return statistics.median(ratios[1:])
 
 
 def _starter() -> Path:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from belle import paths
-from belle.cli.arguments import add_attention_options, input_file, path_or_name, real, whole
+from belle.cli.arguments import add_attention_options, add_speculation_options, input_file, path_or_name, real, whole
 from belle.cli.chat.answer import Answerer
 from belle.cli.chat.attachments import LONGEST_TEXT, Attachment, read_attachment
 from belle.cli.chat.conversation import ChatConversation
@@ -91,6 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
     add_attention_options(parser)
+    add_speculation_options(parser)
     parser.add_argument(
         "--context-policy",
         choices=tuple(POLICIES),
@@ -116,6 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     load = Load(str(model.path), n_ctx=arguments.ctx, template=_template(arguments.template, model))
     load = replace(load, threads=arguments.threads)
     load = replace(load, kv_type=arguments.kv_type, flash_attention=arguments.flash_attention)
+    load = replace(load, speculation=arguments.speculation, draft=arguments.draft and str(arguments.draft))
     if opened.shared is not None:
         load = _with_saved_states(load)
 
@@ -200,7 +202,8 @@ def _answer_once(conversation: ChatConversation, question: str, *, as_json: bool
 
 def _as_json(done: Done) -> dict[str, object]:
     stats = asdict(done.stats)
-    figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
+    tokens = ("prompt_tokens", "reused_tokens", "completion_tokens")
+    figures = (*tokens, "ttft_s", "tokens_per_s", "drafted_tokens", "accepted_tokens")
     result: dict[str, object] = {"text": done.text, "stop_reason": done.reason}
     result |= {name: stats[name] for name in figures}
     if done.thinking:

@@ -183,6 +183,9 @@ class Commands:
             ),
             style="",
         )
+        if stats.drafted_tokens:
+            words = say("guesses", accepted=stats.accepted_tokens, drafted=stats.drafted_tokens)
+            self._terminal.note(words, style="")
 
     def _save(self, name: str) -> None:
         if not name:

@@ -27,6 +27,7 @@ class AnswerInProgress:
         piece: the bytes that a token adds to the text.
         logprobs: reads the probabilities of the tokens, where they were asked for.
         is_shown: False where only the text is wanted, and no events.
+        drafted_tokens, accepted_tokens: as in `Stats`.
     """
 
     request: Generate
@@ -39,6 +40,8 @@ class AnswerInProgress:
     logprobs: LogprobReader | None = None
     is_shown: bool = True
     reused_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     tokens: list[int] = field(default_factory=list)
     _unsent: list[str] = field(default_factory=list)
     _first_token_at: float | None = None
@@ -79,6 +82,8 @@ class AnswerInProgress:
             tokens_per_s=self._speed(now),
             context_used=context_used,
             n_threads=n_threads,
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
         )
         seconds = None
         if thoughts.thinking and self._first_token_at is not None:

@@ -9,6 +9,7 @@ from belle.engine.answer.answer_in_progress import AnswerInProgress
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.sampling import Sampler
 from belle.engine.answer.schedule.steps import AnswerSlot, PromptReading, Steps
+from belle.engine.answer.speculation.speculator import Speculator
 from belle.engine.llama.context import N_OUTPUTS, Context
 from belle.engine.llama.model import Vocabulary
 from belle.engine.process.protocol import Logprobs, StopReason
@@ -24,12 +25,21 @@ class Decoder:
     Args:
         vocabulary, context: of the model.
         has_thought_enough: whether the thought of a request, by its number, is to end.
+        speculator: guesses tokens of answers.
     """
 
-    def __init__(self, vocabulary: Vocabulary, context: Context, *, has_thought_enough: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        context: Context,
+        *,
+        has_thought_enough: Callable[[int], bool],
+        speculator: Speculator,
+    ) -> None:
         self._vocabulary = vocabulary
         self._context = context
         self._has_thought_enough = has_thought_enough
+        self._speculator = speculator
 
     def read(self, prompt: Sequence[int], answer: AnswerInProgress) -> Steps[None]:
         """Prefill: bring the prompt into the KV cache."""
@@ -49,6 +59,16 @@ class Decoder:
 
     def decode(self, sampler: Sampler, answer: AnswerInProgress, slot: AnswerSlot) -> Steps[StopReason]:
         """Sample and send token after token, from the logits after the prompt."""
+        speculator = self._speculator
+        speculator.begin()
+        try:
+            return (yield from self._decode(sampler, answer, slot))
+        finally:
+            answer.drafted_tokens, answer.accepted_tokens = speculator.drafted, speculator.accepted
+            if slot.held is not None:
+                speculator.drop_guesses(slot.held)
+
+    def _decode(self, sampler: Sampler, answer: AnswerInProgress, slot: AnswerSlot) -> Steps[StopReason]:
         context, vocabulary, stream, tokens = self._context, self._vocabulary, answer.stream, answer.tokens
         most = answer.request.max_tokens
         sent_at, thought_ended = 0.0, False
@@ -62,7 +82,7 @@ class Decoder:
                 if thought_ended:
                     unfinished_thought = None
                     sampler.follow_grammar()
-            row = slot.sequence.rows[-1]
+            row = slot.sequence.rows[-1 - len(self._speculator.unconfirmed)]
             token = sampler.sample(context.handle, row)
             answer.begin()
             if vocabulary.ends_answer(token):
@@ -81,10 +101,21 @@ class Decoder:
                 return "stop_string"
             if len(tokens) == most:
                 break  # the logits after it are not needed
-            if slot.n_tokens >= context.n_ctx:
+            room = context.n_ctx - slot.n_tokens + len(self._speculator.unconfirmed) - 1
+            if room < 0:
                 return "context_full"
-            yield (token,)
+            yield from self._advance(token, slot, room if most is None else min(room, most - len(tokens) - 1))
         return "length"
+
+    def _advance(self, token: int, slot: AnswerSlot, room: int) -> Steps[None]:
+        """Evaluate the next token of the answer, with at most `room` guesses after it, unless it was guessed itself."""
+        speculator = self._speculator
+        if speculator.confirms(token, slot.sequence):
+            return
+        guesses = speculator.guess(room)
+        start = perf_counter()
+        yield (token, *guesses)
+        speculator.evaluated(guesses, perf_counter() - start)
 
     def _end_thought(self, sampler: Sampler, answer: AnswerInProgress, slot: AnswerSlot) -> Steps[bool]:
         """Write the end of the thought in the model's place; False where that has to wait for the next token."""
@@ -93,10 +124,10 @@ class Decoder:
         if marks is None or answer.stream.is_within_character:
             return False
         tokens = self._vocabulary.tokenize_marks_after(f"\n{marks.closing}\n\n")
-        if slot.n_tokens + len(tokens) >= self._context.n_ctx:
+        if slot.n_tokens - len(self._speculator.unconfirmed) + len(tokens) >= self._context.n_ctx:
             return False
         sampler.accept(tokens)
         for token in tokens:
             answer.add(token)
-            yield (token,)
+            yield from self._advance(token, slot, 0)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as llama
@@ -212,6 +213,14 @@ class Context:
         raise KnownError(
             "backend_error", message, "Try again, or load the model anew.", status=status, log=self._log.reason()
         )
+
+    def warm_up(self) -> None:
+        """Evaluate a token, and forget it: the first evaluation reads all weights and starts threads, which takes
+        several times as long as any other. No answer is to wait for that."""
+        sequence = self.sequences[0]
+        with suppress(Interrupted, CacheFullError, KnownError):
+            self.evaluate(BatchPart(sequence, (0,)))
+        sequence.cut(0)
 
     def logits(self, row: int) -> NDArray[np.float32]:
         """The logits after a token of the last batch `[n_vocab]`: llama.cpp's own memory, valid until the next one."""

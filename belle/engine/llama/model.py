@@ -189,6 +189,7 @@ class Model:
 
     Attributes:
         path, log: as given.
+        can_forget: whether the end of what was read can be taken back; recurrent layers cannot do that.
 
     Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` returned False.
     """
@@ -232,6 +233,7 @@ class Model:
         self.vocabulary = Vocabulary(llama.llama_model_get_vocab(self.handle))
         self.n_ctx_train: int = llama.llama_model_n_ctx_train(self.handle)
         self.n_params: int = llama.llama_model_n_params(self.handle)
+        self.can_forget = not (llama.llama_model_is_recurrent(self.handle) or llama.llama_model_is_hybrid(self.handle))
 
     def close(self) -> None:
         """Free the memory."""

@@ -72,6 +72,8 @@ class Load:
             one, no conversation is saved.
         kv_type: how keys and values are stored; a quantized cache needs flash attention.
         flash_attention: see `FlashAttention`.
+        speculation: guess the next tokens where that is faster. The text is the same.
+        draft: the GGUF of a smaller model with the same vocabulary, which guesses, too; None for none.
 
     Of what this model or machine cannot do, `ModelInfo.fallbacks` says what was taken instead.
     """
@@ -90,6 +92,8 @@ class Load:
     kv_type: KvType = "f16"
     flash_attention: FlashAttention = "auto"
     parallel: int = 1
+    speculation: bool = True
+    draft: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +415,8 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Figures of one generation. `ttft_s`: seconds from the command to the first token; None when there was none."""
+    """Figures of one generation. `ttft_s`: seconds from the command to the first token; None when there was none.
+    `drafted_tokens` were guessed and evaluated ahead, `accepted_tokens` of them were right."""
 
     prompt_tokens: int = 0
     reused_tokens: int = 0
@@ -420,6 +425,8 @@ class Stats:
     tokens_per_s: float | None = None
     context_used: int = 0
     n_threads: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,10 @@ class AnswerScheduler:
         batch = self._next_batch()
         if not batch:
             return
+        reads = len(batch) > 1 or isinstance(next(iter(batch)).wanted, PromptReading)
+        n_prompt = sum(len(part.tokens) for part in batch.values() if len(part.tokens) > 1) if reads else 0
         try:
-            self._timed(list(batch.values()), sum(len(part.tokens) for part in batch.values() if len(part.tokens) > 1))
+            self._timed(list(batch.values()), n_prompt)
         except Interrupted:
             pass  # the next step ends those that are to be stopped
         except CacheFullError:
@@ -192,6 +194,9 @@ class AnswerScheduler:
         # llama.cpp has one number for single tokens, and one for all larger batches.
         batched = tuners.joint if not n_prompt and len(parts) > 1 else tuners.prefill
         tuner = batched if n_prompt or len(parts) > 1 else tuners.decode
+        has_guesses = not n_prompt and len(parts) == 1 and len(parts[0].tokens) > 1
+        if has_guesses:
+            batched = tuners.decode
         if kind != self._kind:
             self._kind = kind
             tuner.begin()
@@ -206,7 +211,8 @@ class AnswerScheduler:
             n_tokens = n_prompt + len(parts) - 1
             self._prefill.learn(seconds, n_tokens)
             seconds /= n_tokens
-        tuner.observe(seconds)
+        if not has_guesses:  # which take longer than what the tuner compares
+            tuner.observe(seconds)
 
     def _evaluated(self, job: _Job) -> None:
         if not isinstance(job.wanted, PromptReading) or job.slot.n_tokens == len(job.wanted.prompt):

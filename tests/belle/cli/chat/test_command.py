@@ -63,6 +63,8 @@ def test_json_is_one_object_and_nothing_else() -> None:
         "completion_tokens",
         "ttft_s",
         "tokens_per_s",
+        "drafted_tokens",
+        "accepted_tokens",
     ]
     assert answer["text"].strip()
     assert answer["stop_reason"] in ("length", "end")
