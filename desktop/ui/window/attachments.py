@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.announce import announce
-from desktop.ui.foreign_text import caption, set_tooltip, shortened
-from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.foreign_text import set_tooltip, shortened
+from desktop.ui.style.controls import ElidedLabel, IconButton, View
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class AttachmentChip(View):
         super().__init__(parent)
         self.attachment = attachment
         self._tokens: int | None = None
-        self._label = label("muted", self)
+        self._label = ElidedLabel(self)
+        self._label.setProperty("role", "muted")
         self.remove_button = IconButton("x", "ink-3", parent=self)
         self.remove_button.clicked.connect(self.removed)
         self._row = QHBoxLayout(self)
@@ -58,7 +59,7 @@ class AttachmentChip(View):
 
     def text(self) -> str:
         """The words of the chip."""
-        return self._label.text()
+        return self._label.whole_text()
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -68,9 +69,9 @@ class AttachmentChip(View):
         if self.attachment.n_cut:
             cut = numbers.count(self.attachment.n_cut)
             parts.append(translate("Attachments", "the last {number} characters are left out").format(number=cut))
-        self._label.setText(caption(" · ".join(parts)))
-        set_tooltip(self._label, self.attachment.name)
-        self.setAccessibleName(self._label.text())
+        self._label.set_text(" · ".join(parts))
+        set_tooltip(self, self.attachment.name)  # the label's own is the whole line, where it is cut off
+        self.setAccessibleName(self.text())
         self.remove_button.name(translate("Attachments", "Do not attach this file"))
 
     def restyle(self) -> None:
