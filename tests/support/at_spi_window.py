@@ -37,8 +37,11 @@ def main() -> None:
         line = bytes(reader.readAllStandardOutput().data()).decode()
         print(line, end="", flush=True)
         if "listening" in line:
-            controller.notice.emit(Notice("context_full", "warn", {}, (), "answer"))
+            again.start(300)
 
+    # More than once: until Qt has been told that somebody listens, it says nothing on the bus.
+    again = QTimer()
+    again.timeout.connect(lambda: controller.notice.emit(Notice("context_full", "warn", {}, (), "answer")))
     reader.readyReadStandardOutput.connect(answer_reader)
     reader.finished.connect(application.quit)
     window.painted.connect(lambda: QTimer.singleShot(0, show_content))
