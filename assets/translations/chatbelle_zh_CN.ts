@@ -1016,10 +1016,6 @@
         <source>Questions are searched by words. With an embedding model among the models here, by meaning, too.</source>
         <translation>目前按词语查找。这里的模型中有向量模型时，还会按含义查找。</translation>
     </message>
-    <message>
-        <source>Questions are searched by words. With an embedding model in the library, by meaning, too.</source>
-        <translation>目前按词语查找。模型库里有向量模型时，还会按含义查找。</translation>
-    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -1912,10 +1908,6 @@
         <source>Loading</source>
         <translation>加载</translation>
     </message>
-    <message>
-        <source>Context and threads…</source>
-        <translation>上下文和线程…</translation>
-    </message>
 </context>
 <context>
     <name>ModelMenu</name>
@@ -2714,13 +2706,32 @@
         <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
     </message>
+</context>
+<context>
+    <name>Notifications</name>
     <message>
-        <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
-        <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
+        <source>Choose it from the list of models.</source>
+        <translation>从模型列表里选它就行。</translation>
     </message>
     <message>
-        <source>The engine has none for this kind of model.</source>
-        <translation>引擎不支持对这类模型使用它。</translation>
+        <source>“{name}” is ready</source>
+        <translation>“{name}”可以用了</translation>
+    </message>
+    <message>
+        <source>“{name}” is not ready</source>
+        <translation>“{name}”没有准备好</translation>
+    </message>
+    <message>
+        <source>The folder “{name}” could not be read</source>
+        <translation>读不了文件夹“{name}”</translation>
+    </message>
+    <message>
+        <source>{count} documents can be asked about.</source>
+        <translation>现在可以就 {count} 篇文档提问了。</translation>
+    </message>
+    <message>
+        <source>The folder “{name}” is read</source>
+        <translation>文件夹“{name}”读完了</translation>
     </message>
 </context>
 <context>
@@ -2896,10 +2907,6 @@
     <message>
         <source>Between programs on this computer, such as a model that is served to them alone</source>
         <translation>本机程序之间的往来，例如只提供给本机程序的模型服务</translation>
-    </message>
-    <message>
-        <source>Serving a model to programs on this computer alone</source>
-        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
     </message>
 </context>
 <context>
@@ -3098,6 +3105,57 @@
     <message>
         <source>{sampling}, {source}</source>
         <translation>{sampling}，{source}</translation>
+    </message>
+</context>
+<context>
+    <name>QuickAsk</name>
+    <message>
+        <source>The model is answering.</source>
+        <translation>模型正在回答。</translation>
+    </message>
+    <message>
+        <source>Enter asks, Esc closes.</source>
+        <translation>按 Enter 提问，按 Esc 关闭。</translation>
+    </message>
+    <message>
+        <source>The model is being loaded.</source>
+        <translation>正在加载模型。</translation>
+    </message>
+    <message>
+        <source>No model is open. Choose one in the window; the question waits.</source>
+        <translation>还没有打开模型。请在主窗口里选一个，问题会等着。</translation>
+    </message>
+    <message>
+        <source>The model needs a prompt template. Choose one in the window.</source>
+        <translation>这个模型还需要提示词模板，请在主窗口里选择。</translation>
+    </message>
+    <message>
+        <source>Another answer is being written; this question is next.</source>
+        <translation>正在写另一个回答，下一个就是这个问题。</translation>
+    </message>
+    <message>
+        <source>The model sums up what no longer fits.</source>
+        <translation>模型正在总结放不下的内容。</translation>
+    </message>
+    <message>
+        <source>Quick question</source>
+        <translation>快速提问</translation>
+    </message>
+    <message>
+        <source>Ask anything…</source>
+        <translation>想问什么都行…</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>回答</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Continue in the window</source>
+        <translation>到主窗口继续</translation>
     </message>
 </context>
 <context>
@@ -3459,10 +3517,6 @@
     <message>
         <source>A fixed one gives the same answer to the same question.</source>
         <translation>固定的种子对同样的问题给出同样的回答。</translation>
-    </message>
-    <message>
-        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter.</source>
-        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。</translation>
     </message>
     <message>
         <source>Notifications</source>
@@ -4215,6 +4269,25 @@
     </message>
 </context>
 <context>
+    <name>Tray</name>
+    <message>
+        <source>Show the window</source>
+        <translation>显示窗口</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
+    </message>
+    <message>
+        <source>Quick question…</source>
+        <translation>快速提问…</translation>
+    </message>
+</context>
+<context>
     <name>Welcome</name>
     <message>
         <source>Explain something</source>
@@ -4378,103 +4451,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
-    </message>
-</context>
-<context>
-    <name>Notifications</name>
-    <message>
-        <source>Choose it from the list of models.</source>
-        <translation>从模型列表里选它就行。</translation>
-    </message>
-    <message>
-        <source>“{name}” is ready</source>
-        <translation>“{name}”可以用了</translation>
-    </message>
-    <message>
-        <source>“{name}” is not ready</source>
-        <translation>“{name}”没有准备好</translation>
-    </message>
-    <message>
-        <source>The folder “{name}” could not be read</source>
-        <translation>读不了文件夹“{name}”</translation>
-    </message>
-    <message>
-        <source>{count} documents can be asked about.</source>
-        <translation>现在可以就 {count} 篇文档提问了。</translation>
-    </message>
-    <message>
-        <source>The folder “{name}” is read</source>
-        <translation>文件夹“{name}”读完了</translation>
-    </message>
-</context>
-<context>
-    <name>Tray</name>
-    <message>
-        <source>Show the window</source>
-        <translation>显示窗口</translation>
-    </message>
-    <message>
-        <source>New chat</source>
-        <translation>新对话</translation>
-    </message>
-    <message>
-        <source>Quit</source>
-        <translation>退出</translation>
-    </message>
-    <message>
-        <source>Quick question…</source>
-        <translation>快速提问…</translation>
-    </message>
-</context>
-<context>
-    <name>QuickAsk</name>
-    <message>
-        <source>The model is answering.</source>
-        <translation>模型正在回答。</translation>
-    </message>
-    <message>
-        <source>Enter asks, Esc closes.</source>
-        <translation>按 Enter 提问，按 Esc 关闭。</translation>
-    </message>
-    <message>
-        <source>The model is being loaded.</source>
-        <translation>正在加载模型。</translation>
-    </message>
-    <message>
-        <source>No model is open. Choose one in the window; the question waits.</source>
-        <translation>还没有打开模型。请在主窗口里选一个，问题会等着。</translation>
-    </message>
-    <message>
-        <source>The model needs a prompt template. Choose one in the window.</source>
-        <translation>这个模型还需要提示词模板，请在主窗口里选择。</translation>
-    </message>
-    <message>
-        <source>Another answer is being written; this question is next.</source>
-        <translation>正在写另一个回答，下一个就是这个问题。</translation>
-    </message>
-    <message>
-        <source>The model sums up what no longer fits.</source>
-        <translation>模型正在总结放不下的内容。</translation>
-    </message>
-    <message>
-        <source>Quick question</source>
-        <translation>快速提问</translation>
-    </message>
-    <message>
-        <source>Ask anything…</source>
-        <translation>想问什么都行…</translation>
-    </message>
-    <message>
-        <source>Answer</source>
-        <translation>回答</translation>
-    </message>
-    <message>
-        <source>Stop</source>
-        <translation>停止</translation>
-    </message>
-    <message>
-        <source>Continue in the window</source>
-        <translation>到主窗口继续</translation>
     </message>
 </context>
 </TS>
