@@ -16,7 +16,7 @@ from desktop.ui.breaks import BREAK, cut_positions
 if TYPE_CHECKING:
     from PySide6.QtCore import QPoint
     from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QListWidgetItem, QWidget
+    from PySide6.QtWidgets import QListWidgetItem, QSystemTrayIcon, QWidget
 
 _LINE_WIDTH = 90  # characters
 _MAX_LINES = 12
@@ -27,8 +27,8 @@ _WORD_JOINER = "\u2060"
 """Has no width and allows no line break."""
 
 
-def set_tooltip(target: QWidget | QAction | QListWidgetItem, text: str) -> None:
-    """Set the tooltip of a widget, an action or a list item."""
+def set_tooltip(target: QWidget | QAction | QListWidgetItem | QSystemTrayIcon, text: str) -> None:
+    """Set the tooltip of a widget, an action, a list item or the icon in the tray."""
     target.setToolTip(plain(text))
 
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
 from desktop.i18n import translate
+from desktop.ui.foreign_text import set_tooltip
 
 
 class Tray(QObject):
@@ -58,7 +59,7 @@ class Tray(QObject):
         }
         for name, text in texts.items():
             self.actions[name].setText(text)
-        self.icon.setToolTip("ChatBELLE")
+        set_tooltip(self.icon, "ChatBELLE")
 
     def remove(self) -> None:
         """Take the icon away; the last window that is closed ends the program again."""

@@ -75,6 +75,7 @@ OURS = {
     *("text_too_short", "unknown_llama_build", "bad_option"),
     "no_end_token",  # training only
     "unknown_graph",  # `belle quantize` only
+    "draft_mismatch",  # the window chooses no draft model
     # Requests that only clients of `belle serve` make.
     *("bad_grammar", "grammar_stuck", "bad_prompt", "stopped", "tools_unsupported"),
 }
