@@ -111,9 +111,9 @@ class AnswerColumn(View):
         if at_end:
             bar.setValue(bar.maximum())
 
-    def mark(self, extents: Iterable[Extent]) -> None:
-        """Underline the parts that differ, on a tinted ground."""
-        self._marks = _in_code_units(self.text.toPlainText(), extents)
+    def mark(self, text: str, extents: Iterable[Extent]) -> None:
+        """Underline the parts of the answer `text` that differ, on a tinted ground."""
+        self._marks = _in_document(text, extents)
         self._draw_marks()
 
     def describe(self, text: str) -> None:
@@ -182,11 +182,10 @@ def _mark() -> QTextCharFormat:
     return mark
 
 
-def _in_code_units(text: str, extents: Iterable[Extent]) -> list[Extent]:
-    """Extents in characters as positions of QTextDocument, which counts UTF-16 code units."""
-    if text.isascii():
-        return list(extents)
+def _in_document(text: str, extents: Iterable[Extent]) -> list[Extent]:
+    """Extents in characters as positions of QTextDocument: UTF-16 code units, and one for a line break of two."""
     positions = [0]
-    for character in text:
-        positions.append(positions[-1] + (2 if character > "\uffff" else 1))
+    for character, following in zip(text, f"{text[1:]} ", strict=True):
+        units = 2 if character > "\uffff" else 0 if (character, following) == ("\r", "\n") else 1
+        positions.append(positions[-1] + units)
     return [(positions[start], positions[end]) for start, end in extents]

@@ -247,8 +247,9 @@ class CompareDialog(Dialog):
     def _show_result(self, result: ComparisonResult) -> None:
         self._result = result
         found = result.differences
-        self.columns["left"].mark([(one.left_start, one.left_end) for one in found])
-        self.columns["right"].mark([(one.right_start, one.right_end) for one in found])
+        left, right = (self.comparison.state(side).text for side in SIDES)
+        self.columns["left"].mark(left, [(one.left_start, one.left_end) for one in found])
+        self.columns["right"].mark(right, [(one.right_start, one.right_end) for one in found])
         self._show_summary()
         announce(self, self.summary.text())
         self._update()
