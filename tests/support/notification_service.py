@@ -43,12 +43,14 @@ class Service(QObject):
         return number
 
 
-def main() -> int:
-    application = QCoreApplication(sys.argv)
-    service, bus = Service(), QDBusConnection.sessionBus()
-    option = QDBusConnection.RegisterOption
-    bus.registerObject(PATH, service, option.ExportAllSlots | option.ExportAllSignals)
-    if not bus.registerService(NAME):
+def serve(service: QObject, name: str, path: str) -> int:
+    """Have a service on the bus while the program of the arguments runs; its exit status."""
+    application = QCoreApplication.instance()
+    assert application is not None
+    bus, option = QDBusConnection.sessionBus(), QDBusConnection.RegisterOption
+    everything = option.ExportAllSlots | option.ExportAllSignals | option.ExportAllProperties
+    bus.registerObject(path, service, everything)
+    if not bus.registerService(name):
         return 1
     program = subprocess.Popen(sys.argv[1:])
     timer = QTimer()
@@ -58,4 +60,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    application = QCoreApplication(sys.argv)
+    sys.exit(serve(Service(), NAME, PATH))

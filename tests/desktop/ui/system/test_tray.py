@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -121,3 +125,50 @@ def test_it_follows_the_settings_and_the_language(
     assert QApplication.quitOnLastWindowClosed()
     window.close()
     assert window.ends == [1]
+
+
+PROGRAM = """
+import os
+from PySide6.QtCore import QTimer
+from belle import paths
+from desktop.app import WindowSession, _end_on_signals, make_application
+from desktop.settings import Settings
+from desktop.store import Store
+application, settings = make_application(), Settings()
+settings.set_value("window/tray", True)
+settings.set_value("model/ref", "/nowhere/none.gguf")
+running = WindowSession(settings)
+window = running.window
+notifier = _end_on_signals(application, window.quit)
+window.painted.connect(lambda: running.begin(Store.open(paths.database_file())))
+steps = ["close", "clicked", "end"]
+
+def step():
+    if steps[0] == "close" and window._outside is not None and window.outside.stays_in_tray:
+        window.close()
+        print("hidden", window.isHidden(), flush=True)
+        del steps[0]
+    elif steps[0] == "clicked" and window.isVisible():
+        print("shown", flush=True)
+        window.close()
+        os.kill(os.getpid(), 15)  # as the session does at its end, with the window hidden
+        del steps[0]
+
+timer = QTimer()
+timer.timeout.connect(step)
+timer.start(20)
+window.show()
+status = application.exec()
+timer.stop()
+running.close()
+print("ended", status, steps)
+"""
+
+
+@pytest.mark.skipif(not (shutil.which("xvfb-run") and shutil.which("dbus-run-session")), reason="needs Xvfb and D-Bus")
+def test_on_a_real_tray_the_window_closes_to_it_comes_back_and_ends_with_the_session() -> None:
+    command = ["dbus-run-session", "--", "xvfb-run", "-a", sys.executable, "-m", "tests.support.tray_host"]
+    command += [sys.executable, "-c", PROGRAM]
+    environment = {name: value for name, value in os.environ.items() if name != "QT_QPA_PLATFORM"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=True)
+    assert run.stdout.splitlines() == ["hidden True", "shown", "ended 0 ['end']"], run.stderr
