@@ -147,6 +147,7 @@ def _ask(port: int, messages: list[dict[str, str]], max_tokens: int, *, stream: 
 def _served() -> Iterator[tuple[int, Callable[[], float]]]:
     """The port of a server, and what tells the processor time that it and its worker have taken."""
     command = [sys.executable, "-m", "belle", "serve", "starter", "--port", "0", "--no-token", "--threads", "1"]
+    command += ["--ctx", "8192"]  # room for four prompts that share nothing
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = next(line for line in process.stderr if "http://" in line)
