@@ -29,6 +29,7 @@ from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.engine.loaded_embedder import embedded
+from belle.engine.process.faults import loading_note
 from belle.engine.process.protocol import Embed, Embedded, Event, Fallback, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
@@ -216,7 +217,11 @@ class LoadedModel:
             return Speculator(None)
         draft = None
         if command.draft is not None:
-            draft = DraftModel(Path(command.draft), self._model.vocabulary, self._context.n_ctx, stop=stop, log=log)
+            *_, threads = _thread_counts(command.threads, [])
+            draft = DraftModel(
+                Path(command.draft), self._model.vocabulary, self._context.n_ctx, threads=threads, stop=stop, log=log
+            )
+            log.note(loading_note(self._header.path))  # a crash from now on is this model's again
         return Speculator(partial(exact_sizes, self._header, log), draft)
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:

@@ -20,6 +20,7 @@ class DraftModel:
         path: a GGUF.
         vocabulary: of the model that answers.
         n_ctx: tokens that its context holds.
+        threads: that it computes with, while the model that answers waits.
         stop: interrupts evaluations, as those of the model that answers.
         log: of llama.cpp.
 
@@ -31,12 +32,15 @@ class DraftModel:
 
     guess_seconds: float | None = None
 
-    def __init__(self, path: Path, vocabulary: Vocabulary, n_ctx: int, *, stop: StopFlag, log: NativeLog) -> None:
+    def __init__(
+        self, path: Path, vocabulary: Vocabulary, n_ctx: int, *, threads: int, stop: StopFlag, log: NativeLog
+    ) -> None:
         header = read_header(path)
         self._model = Model(header.path, n_gpu_layers=0, log=log, on_progress=lambda _: True)
         try:
             check_vocabulary(header.path.name, self._model.vocabulary, vocabulary)
             self._context = Context(self._model, n_ctx, on_gpu=False, stop=stop, log=log)
+            self._context.set_threads(threads, threads)
         except KnownError:
             self._model.close()
             raise
@@ -57,10 +61,6 @@ class DraftModel:
             guesses.append(int(context.logits(sequence.rows[-1]).argmax()))
         self.guess_seconds = (perf_counter() - began) / most
         return tuple(guesses[1:])
-
-    def set_threads(self, decode: int, prefill: int) -> None:
-        """As those of the model that answers, which waits meanwhile."""
-        self._context.set_threads(decode, prefill)
 
     def close(self) -> None:
         """Free the memory."""

@@ -27,6 +27,7 @@ from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.processor import library_digest, this_processor
 from belle.engine.process import safer_mode
+from belle.engine.process.faults import loading_note
 from belle.errors import KnownError
 from belle.gguf.constants import TENSOR_TYPES
 from belle.gguf.reader import GgufHeader
@@ -48,7 +49,9 @@ def exact_sizes(header: GgufHeader, log: NativeLog) -> frozenset[int]:
     matrices = [tensor for tensor in header.tensors if len(tensor.shape) > 1]
     if any(len(tensor.shape) > 2 or tensor.type not in TENSOR_TYPES for tensor in matrices):
         return frozenset()
-    return _sizes({TENSOR_TYPES[tensor.type].name for tensor in matrices}, log)
+    sizes = _sizes({TENSOR_TYPES[tensor.type].name for tensor in matrices}, log)
+    log.note(loading_note(header.path))  # a crash from now on is this model's again
+    return sizes
 
 
 def _sizes(types: Collection[str], log: NativeLog) -> frozenset[int]:
@@ -75,6 +78,7 @@ def _tried(name: str, log: NativeLog) -> frozenset[int]:
 def _sizes_in(path: Path, log: NativeLog, *, as_on_disk: bool) -> frozenset[int]:
     model = Model(path, n_gpu_layers=0, log=log, on_progress=lambda _: True, as_on_disk=as_on_disk)
     context = Context(model, 2 * _N_PROMPT, on_gpu=False, stop=StopFlag(), log=log)
+    context.set_threads(1, 1)
     tokens = np.random.default_rng(3).integers(3, _N_TOKENS, _N_PROMPT + MOST_TOKENS).tolist()
     prompt, last = tokens[:_N_PROMPT], tokens[_N_PROMPT:]
     (sequence,) = context.sequences

@@ -58,3 +58,10 @@ def test_a_file_that_cannot_be_used_is_made_anew(damage: str, starter: Path, nat
     file.write_text(damage)
     assert exact_sizes(read_header(starter), native_log) == sizes
     assert json.loads(file.read_text()) == content
+
+
+def test_a_later_crash_is_not_blamed_on_what_was_tried(
+    starter: Path, native_log: NativeLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    exact_sizes(read_header(starter), native_log)
+    assert capfd.readouterr().err.splitlines()[-1] == f"chatbelle: loading {starter.name}"
