@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import AnswerRequest, Notice, Waiting
 from desktop.chat.titles import title_of
+from desktop.store.errors import StoreError
 
 if TYPE_CHECKING:
     from desktop.chat.answer_queue import AnswerQueue
@@ -84,9 +85,14 @@ class QuickChat(QObject):
             self._answers.stop(self.conversation_id)
 
     def _conversation(self, question: str) -> StoredConversation:
+        """The conversation of this chat; a new one before the first question, and where it was deleted meanwhile."""
         if self.conversation_id is not None:
             self._answers.flush(self.conversation_id)  # the question needs its parent in the store
-            return self._store.conversation(self.conversation_id)
+            try:
+                return self._store.conversation(self.conversation_id)
+            except StoreError as error:
+                if error.kind != "not_found":
+                    raise
         model, overflow = self._model()
         return self._store.create_conversation(title=title_of(question), model=model, overflow=overflow)
 

@@ -41,12 +41,13 @@ class AnswerColumn(View):
         self._side, self._entries = side, entries
         self._state: ModelRunState | None = None
         self._marks: list[Extent] = []
+        self._answered_by = ""
         self.choice = QComboBox()
         self.choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.choice.addItems([caption(_name(entry)) for entry in entries])
         refs = [entry.ref for entry in entries]
         self.choice.setCurrentIndex(refs.index(ref) if ref in refs else 0)
-        self.choice.currentIndexChanged.connect(self.model_changed)
+        self.choice.currentIndexChanged.connect(self._choose)
         self.text = QPlainTextEdit()
         self.text.setProperty("role", "field")
         self.text.setReadOnly(True)
@@ -78,10 +79,16 @@ class AnswerColumn(View):
         """The name of the chosen model, with its quantization."""
         return _name(self.entry)
 
+    @property
+    def answered_by(self) -> str:
+        """The name of the model whose answer is shown; another one may have been chosen since."""
+        return self._answered_by or self.model
+
     # Content
 
     def begin(self) -> None:
         """Show an empty answer; the model stays as it is until the end."""
+        self._answered_by = self.model
         self.text.clear()
         self._marks = []
         self.choice.setEnabled(False)
@@ -94,8 +101,17 @@ class AnswerColumn(View):
         if state.has_ended and state.text != self.text.toPlainText():
             self.text.setPlainText(state.text)
         self.keep_button.setEnabled(state.has_ended and bool(state.text.strip()))
-        self.figures.setText(breakable(words.state(state)))
+        self._show_figures(state)
+
+    def _show_figures(self, state: ModelRunState) -> None:
+        author = self.answered_by if self.answered_by != self.model else ""
+        self.figures.setText(breakable(" · ".join(filter(None, (author, words.state(state))))))
         set_style_property(self.figures, "level", "bad" if state.status == "failed" else "")
+
+    def _choose(self) -> None:
+        if self._state is not None:
+            self._show_figures(self._state)
+        self.model_changed.emit()
 
     def end(self) -> None:
         """Let another model be chosen."""

@@ -91,6 +91,7 @@ class CompareDialog(Dialog):
         self.comparison, self.compared, self._fit_of = comparison, compared, models.fit_of
         comparison.setParent(self)
         self._kept_question_id: int | None = None
+        self._asked = compared.question  # what the answers answer; the field may have been changed since
         self._result: ComparisonResult | None = None
         self._at = -1  # the difference that is selected
         self._add_question(typed=compared.question_id is None)
@@ -157,8 +158,13 @@ class CompareDialog(Dialog):
 
     @property
     def question(self) -> str:
-        """What was asked."""
+        """What is asked next."""
         return self.compared.question if self.compared.question_id is not None else self.field.toPlainText().strip()
+
+    @property
+    def asked(self) -> str:
+        """What the answers that are shown are answers to."""
+        return self._asked
 
     @property
     def question_id(self) -> int | None:
@@ -179,12 +185,12 @@ class CompareDialog(Dialog):
 
         def answer(side: str) -> ComparedAnswer:
             state = self.comparison.state(side)
-            return ComparedAnswer(self.columns[side].model, words.state(state), state.text)
+            return ComparedAnswer(self.columns[side].answered_by, words.state(state), state.text)
 
         return ComparisonPage(
             language=current_language().replace("_", "-"),
             title=self.windowTitle().rpartition(" — ")[0],
-            question=self.question,
+            question=self.asked,
             summary=self._summary_text(),
             left=answer("left"),
             right=answer("right"),
@@ -200,6 +206,7 @@ class CompareDialog(Dialog):
             self.comparison.stop()
             return
         self._result, self._at, self._kept_question_id = None, -1, None
+        self._asked = self.question
         self.summary.setText("")
         for column in self.columns.values():
             column.begin()

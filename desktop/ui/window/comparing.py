@@ -115,8 +115,8 @@ class ComparisonDialogs(QObject):
         return fit_of_pair(left.header, right.header, wanted, Machine.now(beside_loaded=True))
 
     def _keep(self, dialog: CompareDialog, side: str) -> None:
-        answer = dialog.comparison.state(side).as_answer(dialog.columns[side].model)
-        question_id = self._controller.keep_answer(dialog.question_id, dialog.question, answer)
+        answer = dialog.comparison.state(side).as_answer(dialog.columns[side].answered_by)
+        question_id = self._controller.keep_answer(dialog.question_id, dialog.asked, answer)
         if question_id is not None:
             dialog.show_kept(side, question_id)
 

@@ -38,6 +38,7 @@ class OutsideWindow(QObject):
         controller.documents.progress.connect(self._on_folder)
         self._tray: Tray | None = None
         self._quick: QuickAsk | None = None
+        self._typed = ""  # in the window for a quick question when it was closed
         window.settings.changed.connect(self._setting_changed)
         self._follow_tray()
 
@@ -59,6 +60,7 @@ class OutsideWindow(QObject):
             self._quick = QuickAsk(self._controller.quick_chat(), self._window.windowIcon())
             self._quick.continue_requested.connect(self._continue)
             self._quick.closed.connect(self._forget_quick)
+            self._quick.field.setText(self._typed)
             self._quick.answer.text.save_code.connect(self.save_code_requested)
         self._quick.bring_to_front()
 
@@ -114,10 +116,12 @@ class OutsideWindow(QObject):
         if quick.typed:
             composer = self._window.composer
             composer.set_text("\n".join(filter(None, (composer.editor.toPlainText(), quick.typed))))
+            quick.field.clear()
         quick.close()
         self._window.bring_to_front()
 
     def _forget_quick(self) -> None:
+        self._typed = self._quick.typed if self._quick is not None else ""
         self._quick = None
 
     def _new_chat(self) -> None:

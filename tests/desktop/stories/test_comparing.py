@@ -136,6 +136,24 @@ def test_from_the_library_on_a_typed_question_which_becomes_a_chat(owner: Person
         assert "SmolLM2" in text
 
 
+def test_what_is_chosen_after_an_answer_is_not_what_it_is_kept_under(owner: Person) -> None:
+    owner.window.window_actions.dialogs.comparisons.compare_question()
+    dialog = dialog_of(owner)
+    left = dialog.columns["left"]
+    model = left.model
+    dialog.field.setPlainText("Say yes.")
+    stop_after(owner, dialog, 1)
+    dialog.field.setPlainText("What is two plus two?")
+    left.choice.setCurrentIndex(1 - left.choice.currentIndex())
+    assert left.figures.text().replace("\u200b", "").startswith(model), "it is said whose answer is shown"
+    page = dialog.page()
+    assert page is not None
+    assert (page.question, page.left.model) == ("Say yes.", model)
+    left.keep_button.click()
+    question, answer = owner.path
+    assert (question.text, answer.model) == ("Say yes.", model)
+
+
 def test_a_worker_is_killed_in_the_middle_and_the_other_goes_on(owner: Person) -> None:
     ask_briefly(owner, "Say yes.")
     owner.press(owner.path[0], "compare")

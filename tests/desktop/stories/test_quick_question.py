@@ -110,3 +110,28 @@ def test_code_of_a_quick_answer_is_saved_as_in_the_window(person: Person) -> Non
     person.qtbot.waitUntil(lambda: bool(person.window.findChildren(QFileDialog)))
     person.window.findChildren(QFileDialog)[0].close()
     window.close()
+
+
+def test_a_question_after_its_conversation_was_deleted_begins_another(person: Person) -> None:
+    window = quick(person)
+    ask(window, "Name a colour.")
+    wait_answered(person, window)
+    first = window.chat.conversation_id
+    assert first is not None
+    person.controller.delete(first)
+    ask(window, "Name a river.")
+    assert window.field.text() == ""
+    wait_answered(person, window)
+    assert [summary.id for summary in person.controller.summaries()] == [window.chat.conversation_id] != [first]
+    window.close()
+
+
+def test_what_was_typed_and_not_asked_is_there_when_it_is_opened_again(person: Person) -> None:
+    QTest.keyClicks(quick(person).field, "half a question")
+    QTest.keyClick(quick(person).field, Qt.Key.Key_Escape)
+    again = quick(person)
+    assert again.typed == "half a question"
+    ask(again, "")
+    wait_answered(person, again)
+    again.close()
+    assert quick(person).typed == ""
