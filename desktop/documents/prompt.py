@@ -1,7 +1,7 @@
 """What a model is told with a question about documents: numbered passages, and how to use and cite them.
 
-The passages are quotations. Every line of them begins with `> `, so that no text of a document can look like the
-number of another passage, or like a part of the question.
+The passages are quotations. Every line of them begins with `> `, and the name of a file is on one line, so that nothing
+in a document can look like the number of another passage, or like a part of the question.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def within(sources: Sequence[CitedPassage], tokens: int) -> list[CitedPassage]:
 
 def with_sources(question: str, folder: str, sources: Sequence[CitedPassage]) -> str:
     """The question as the model reads it, in the language that it is asked in."""
-    name = Path(folder).name or folder
+    name = " ".join((Path(folder).name or folder).split())
     chinese = _CHINESE.search(question) is not None
     if not sources:
         template = _NOTHING_ZH if chinese else _NOTHING
@@ -74,13 +74,13 @@ _NOTHING_ZH = "{question}\n\n（已经搜索过我的文件夹“{folder}”，�
 
 def _place(source: CitedPassage, *, chinese: bool) -> str:
     """Where a passage stands, in words for the model."""
-    parts = [source.path]
+    parts = [" ".join(source.path.split())]
     if source.page is not None:
         parts.append(f"第 {source.page} 页" if chinese else f"page {source.page}")
     elif source.line is not None:
         parts.append(f"第 {source.line} 行" if chinese else f"line {source.line}")
     if source.heading:
-        parts.append(f"“{source.heading}”")
+        parts.append(f"“{' '.join(source.heading.split())}”")
     return "，".join(parts) if chinese else ", ".join(parts)
 
 

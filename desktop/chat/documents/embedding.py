@@ -122,10 +122,10 @@ class FolderEmbedding(QObject):
 
         Raises StoreError.
         """
-        from desktop.documents.embeddings.nearest import nearest_passages
+        from desktop.documents.embeddings.nearest import has_vectors, nearest_passages
 
         model = installed_model()
-        if model is None:
+        if model is None or not has_vectors(database, model.identity):
             return ()
         before = self.state(folder)
         try:

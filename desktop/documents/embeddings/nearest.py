@@ -16,6 +16,11 @@ _RANKED_EXACTLY = 200
 _CANDIDATES = 50
 
 
+def has_vectors(database: Database, identity: str) -> bool:
+    """Whether any vectors of this model are stored. Raises StoreError."""
+    return has_tables(database) and VectorIndex(database).model(identity) is not None
+
+
 def nearest_passages(database: Database, folder: str, identity: str, question: str, vector: Vector) -> list[int]:
     """The ids of the passages that are about `question`, the nearest first; none without vectors of this model.
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from belle.models.registry import register
+from desktop.chat.documents import embedding
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.documents import reader_process
 from desktop.store import Store, StoreError
@@ -114,8 +115,9 @@ def test_reading_stops_when_the_window_closes_and_goes_on_the_next_time(
 
 
 @pytest.fixture
-def synonyms(tmp_path: Path) -> Path:
+def synonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An embedding model in the library that knows that apples are fruit."""
+    monkeypatch.setattr(embedding, "_QUESTION_S", 60.0)  # on a busy computer, too
     path = write_embedding_model(tmp_path / "synonyms.gguf", [["apples", "fruit"], ["ships"]])
     register("synonyms", path, title="Synonyms")
     return path
@@ -132,7 +134,7 @@ def open_folders(tmp_path: Path, parent: QObject) -> Iterator[DocumentFolders]:
 def ask(qtbot: QtBot, folders: DocumentFolders, folder: Path, question: str) -> list[str]:
     found: list[list[str]] = []
     folders.find(str(folder), question, (), lambda passages: found.append([p.path for p in passages]))
-    qtbot.waitUntil(lambda: bool(found), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(found), timeout=90_000)
     return found[0]
 
 
@@ -180,7 +182,7 @@ def test_nothing_is_embedded_while_a_question_is_answered(
 
 
 def test_where_the_embedding_model_fails_words_are_searched_and_the_reason_is_shown(
-    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, synonyms: Path
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, synonyms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_folders(tmp_path, parent) as folders:
         folders.choose(None, str(folder))
@@ -188,7 +190,9 @@ def test_where_the_embedding_model_fails_words_are_searched_and_the_reason_is_sh
         worker = folders.embedding._worker
         assert worker is not None and worker.pid is not None
         os.kill(worker.pid, signal.SIGSTOP)  # it hangs
-        assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
+        with monkeypatch.context() as patched:
+            patched.setattr(embedding, "_QUESTION_S", 0.5)
+            assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
         problem = folders.embedding.state(str(folder)).problem
         assert problem is not None and problem.kind == "embedding_late"
         os.kill(worker.pid, signal.SIGKILL)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from belle.errors import KnownError
 from desktop.documents import index_tables
 from desktop.documents.progress import IndexProgress
-from desktop.documents.reader_process import ReaderProcess
+from desktop.documents.reader_process import ReadDocument, ReaderProcess
 from desktop.store import Store
 from desktop.store.database import Database
 from tests.desktop.documents.conftest import Desk
@@ -124,6 +125,60 @@ def test_a_folder_that_vanished_says_so_and_keeps_what_was_read(desk: Desk) -> N
     assert desk.paths("apples") == ["a.txt"]
 
 
+def test_a_folder_that_goes_away_while_it_is_read_is_named_and_nothing_that_was_read_is_lost(desk: Desk) -> None:
+    for number in range(6):
+        desk.write(f"{number}.txt", f"Apples number {number}.")
+    desk.update()
+    for number in range(6):
+        desk.write(f"{number}.txt", f"Apples and pears number {number}.")
+
+    def take_away(progress: IndexProgress) -> None:
+        if progress.done == 3:
+            desk.folder.rename(desk.folder.with_name("elsewhere"))
+
+    last = desk.update(take_away)
+    assert last.problem is not None and last.problem.kind == "folder_missing"
+    assert len(desk.paths("apples")) == 6 and len(desk.paths("pears")) == 3
+    desk.folder.with_name("elsewhere").rename(desk.folder)
+    assert desk.update().problem is None
+    assert len(desk.paths("pears")) == 6
+
+
+def test_a_file_that_goes_away_while_the_folder_is_read_leaves_the_index_and_one_without_permission_is_listed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        desk.write(f"{name}.txt", "Apples are red.")
+    desk.update()
+    for name in ("b", "c"):
+        desk.write(f"{name}.txt", "Apples and pears.")
+    real = desk.reader.passages
+
+    class Refused(ReaderProcess):
+        def passages(self, path: Path, digest: str = "") -> ReadDocument:
+            if path.name == "b.txt":
+                path.unlink(missing_ok=True)
+            if path.name == "c.txt":  # root, who runs tests, may read every file
+                raise KnownError("no_permission", f"{path} may not be read.", "Give yourself the right.")
+            return real(path, digest)
+
+    with Refused() as desk.reader:
+        assert desk.update().problem is None
+        assert desk.files() == {"a.txt": "", "b.txt": "", "c.txt": "no_permission"}
+        desk.update()
+    assert desk.files() == {"a.txt": "", "c.txt": "no_permission"}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_a_name_that_is_no_text_is_read_once(desk: Desk) -> None:
+    (desk.folder / os.fsdecode(b"caf\xe9\n.txt")).write_text("Apples are red.")
+    desk.update()
+    before = desk.database.rows("SELECT id FROM document_passage")
+    desk.update()
+    assert desk.database.rows("SELECT id FROM document_passage") == before != []
+    assert len(desk.paths("apples")) == 1
+
+
 def test_a_folder_of_no_conversation_leaves_the_index(desk: Desk) -> None:
     desk.write("a.txt", "Apples are red.")
     desk.update()
@@ -143,10 +198,10 @@ def test_the_new_conversation_hands_its_folder_on(desk: Desk) -> None:
         desk.choices.choose(None, "/a")
         first, second = store.create_conversation(), store.create_conversation()
         desk.choices.adopt(first.id)
-        assert [desk.choices.folder(n) for n in (None, first.id, second.id)] == ["", "/a", ""]
+        assert [desk.choices.folder(n) for n in (None, first.id, second.id)] == [None, "/a", None]
         store.delete_conversation(first.id)
         store.purge_deleted(older_than_s=-1)
-        assert desk.choices.folder(first.id) == ""
+        assert desk.choices.folder(first.id) is None
 
 
 def test_an_index_of_another_version_is_read_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
