@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 from statistics import median
 
 _MEMORY = 9  # latest durations of one size of batch
-_PRIOR_SLOPE = 0.4  # of a single token's time, for each token more, in batches that have not been timed
-_LEAST_GAIN = 1.08  # tokens per second with a guess ÷ without: less is lost in what the estimates do not see
+_PRIOR_SLOPE = 0.5  # of a single token's time, for each token more, in batches that have not been timed
+_LEAST_GAIN = 1.2  # tokens per second with a guess ÷ without: less is lost where the estimates are too good
 
 _FORGETTING = 0.97  # of what was seen, whenever a guess with the same match is judged
 _PRIOR_WEIGHT = 4.0  # guesses that the prior counts for

@@ -10,7 +10,8 @@ from belle.engine.answer.speculation.exact_batches import MOST_TOKENS
 from belle.engine.answer.speculation.prompt_lookup import LONGEST_MATCH, PromptLookup
 from belle.engine.llama.kv_sequence import KvSequence
 
-_LOOKUP_PRIORS = [match / (match + 1) for match in range(LONGEST_MATCH + 1)]
+# Two tokens: 0.4, eight: 0.73. In a chat few places that begin alike go on alike.
+_LOOKUP_PRIORS = [match / (match + 3) for match in range(LONGEST_MATCH + 1)]
 _DRAFT_PRIORS = [0.8]
 _FIRST_REST, _LONGEST_REST = 64, 4096  # tokens, after a draft model did not pay
 
