@@ -112,3 +112,11 @@ def _check(settings: Sampling) -> None:
                 name=name,
                 value=str(value),
             )
+        if isinstance(low, int) and not isinstance(value, int):
+            raise KnownError(
+                "bad_sampling",
+                f"The sampling setting {name} is {value}; it must be a whole number.",
+                "Set it back to its default.",
+                name=name,
+                value=str(value),
+            )

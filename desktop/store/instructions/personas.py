@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,13 +71,17 @@ def valid_sampling(value: Any) -> SamplingChoice:
     """The sampling values in a JSON object that are known and within their limits; the others are left out."""
     if not isinstance(value, Mapping):
         return {}
-    return {name: value[name] for name, limits in SAMPLING_LIMITS.items() if _is_within(value.get(name), limits)}
+    found = {name: _within(value.get(name), limits) for name, limits in SAMPLING_LIMITS.items()}
+    return {name: number for name, number in found.items() if number is not None}
 
 
-def _is_within(value: Any, limits: tuple[float, float]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return False
-    return limits[0] <= value <= limits[1]
+def _within(value: Any, limits: tuple[float, float]) -> float | None:
+    """`value` as a number within `limits`, an integer where they are integers; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not limits[0] <= value <= limits[1]:
+        return None  # also for nan
+    if not isinstance(limits[0], int):
+        return value
+    return int(value) if value == int(value) else None
 
 
 def _columns(persona: Persona) -> tuple[str, str, str, str]:

@@ -35,6 +35,8 @@ def test_a_persona_is_added_changed_and_deleted(store: Store) -> None:
         ({"temperature": -0.1}, {}),
         ({"temperature": 1e400}, {}),
         ({"temperature": float("nan")}, {}),
+        ({"temperature": 1e308, "top_k": 40.5}, {}),
+        ({"top_k": 40.0, "temperature": 1}, {"top_k": 40, "temperature": 1}),
         ({"temperature": True, "top_p": "0.5", "min_p": None}, {}),
         ([], {}),
         (None, {}),
@@ -43,6 +45,7 @@ def test_a_persona_is_added_changed_and_deleted(store: Store) -> None:
 )
 def test_only_sampling_values_that_are_known_and_possible_are_taken(value: object, valid: object) -> None:
     assert valid_sampling(value) == valid
+    assert isinstance(valid_sampling(value).get("top_k", 0), int), "llama.cpp takes no other number"
 
 
 def test_a_conversations_own_sampling_holds_before_the_projects(store: Store) -> None:

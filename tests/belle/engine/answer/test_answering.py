@@ -198,7 +198,8 @@ def test_leaving_an_answer_early_stops_it(engine: BlockingEngine) -> None:
 
 
 def test_settings_out_of_range_are_refused_in_words(engine: BlockingEngine) -> None:
-    for settings in (Sampling(temperature=-1.0), Sampling(top_p=float("nan")), Sampling(repeat_penalty=0.0)):
+    fraction = Sampling(top_k=40.5)  # type: ignore[arg-type]  # as a hand-edited file may say
+    for settings in (Sampling(temperature=-1.0), Sampling(top_p=float("nan")), Sampling(repeat_penalty=0.0), fraction):
         with pytest.raises(KnownError) as caught:
             ask(engine, "Hello", sampling=settings)
         assert caught.value.kind == "bad_sampling"
