@@ -166,6 +166,11 @@ class StoredMessage:
     pinned: bool = False
     attachments: tuple[StoredAttachment, ...] = ()
 
+    @property
+    def is_greeting(self) -> bool:
+        """Whether it answers nothing: the first message of a persona, which no model wrote."""
+        return self.role == "assistant" and self.parent_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSummary:

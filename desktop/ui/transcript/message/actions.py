@@ -135,10 +135,11 @@ class ActionBar(QWidget):
     def _arrange(self) -> None:
         message = self._message
         versions = message.sibling_count > 1
+        can_be_answered = self._is_unanswered if message.role == "user" else not message.is_greeting
         shown = {
             "previous": versions,
             "next": versions,
-            "regenerate": self._open and not self._busy and (message.role != "user" or self._is_unanswered),
+            "regenerate": self._open and not self._busy and can_be_answered,
             "edit": self._open and not self._busy,
             "pin": self._open or message.pinned,
             "copy": self._open and bool(message.text),

@@ -87,6 +87,7 @@ class MessageText(QTextBrowser):
         self._draw_more.setSingleShot(True)
         self._draw_more.timeout.connect(self._draw_some)
         self.pinned = False
+        self.has_question = True  # and other models can answer it
         self.ring = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -302,7 +303,8 @@ class MessageText(QTextBrowser):
         menu.addAction(labels.copy_message(), self.copy_message.emit)
         if not self._streaming:
             menu.addAction(labels.pin(self.pinned), self.pin_message.emit)
-            menu.addAction(labels.compare(), self.compare_message.emit)
+            if self.has_question:
+                menu.addAction(labels.compare(), self.compare_message.emit)
             selected = self.textCursor().selection().toPlainText()
             menu.addAction(labels.remember(), lambda: self.remember.emit(selected))
         menu.addSeparator()

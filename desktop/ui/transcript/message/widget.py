@@ -291,6 +291,7 @@ class MessageWidget(MessageFrame):
         if self.message.pinned:
             name = labels.pinned_speaker(name)
         self.text.pinned = self.message.pinned
+        self.text.has_question = not self.message.is_greeting
         self.setAccessibleName(name)
         self.text.setAccessibleName(name)
         self._refresh_thought()

@@ -422,3 +422,15 @@ def test_an_answer_under_way_is_not_pinned(view, message, qtbot) -> None:
     with qtbot.assertNotEmitted(view.pin_requested):
         view.pin_current()
     assert not [a for a in view.message_widget(2).text.context_menu(QPoint(1, 1)).actions() if "Pin" in a.text()]
+
+
+def test_a_greeting_which_answers_nothing_is_neither_answered_again_nor_compared(view, message) -> None:
+    view.set_path([message("Hello, I am your teacher."), message("Why?", "user"), message("Because.")])
+    menus = {number: view.message_widget(number).text.context_menu(QPoint(1, 1)) for number in (1, 2, 3)}
+    compared = {
+        number: "Compare with another model…" in [a.text() for a in menu.actions()] for number, menu in menus.items()
+    }
+    assert compared == {1: False, 2: True, 3: True}
+    assert not button(view, 1, "regenerate").isVisible()
+    assert button(view, 1, "edit").isVisible()
+    assert button(view, 3, "regenerate").isVisible()
