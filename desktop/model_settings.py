@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from belle.engine.process.protocol import FlashAttention, KvType, Sampling
+from belle.engine.process.commands import FlashAttention, KvType, Sampling
 from belle.gguf.fingerprint import fingerprint
 from desktop.settings import SMALLEST_CONTEXT, Settings
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from belle import paths
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Overflow, Sampling
+    from belle.engine.process.commands import Overflow, Sampling
     from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096
@@ -97,7 +97,7 @@ class Settings(QObject):
         """The context policy of new conversations."""
         from typing import get_args
 
-        from belle.engine.process.protocol import Overflow
+        from belle.engine.process.commands import Overflow
 
         value: Overflow = self.value("chat/overflow", "refuse")
         return value if value in get_args(Overflow) else "refuse"

@@ -44,8 +44,8 @@ desktop/store        →  the ground
 desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/documents/cited.py, desktop/markup,
                         desktop/store
 desktop/documents    →  the ground, desktop/store
-desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
-desktop/model_settings.py  →  the ground, belle/gguf, belle/engine/process/protocol.py, desktop/settings.py
+desktop/settings.py  →  the ground, belle/engine/process/commands.py, desktop/i18n
+desktop/model_settings.py  →  the ground, belle/gguf, belle/engine/process/commands.py, desktop/settings.py
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,
                         desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py,
                         desktop/model_settings.py
@@ -54,7 +54,8 @@ desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, b
                         desktop/settings.py, desktop/model_settings.py
 desktop/compare      →  the ground, belle/engine, belle/report, desktop/chat, desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
-                        belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
+                        belle/engine/process/commands.py, belle/engine/process/events.py,
+                        desktop/i18n, desktop/markup, desktop/settings.py,
                         desktop/model_settings.py, desktop/chat, desktop/compare, desktop/crashes,
                         desktop/documents/cited.py, desktop/documents/progress.py, desktop/exchange/words.py,
                         desktop/library, desktop/store/records.py

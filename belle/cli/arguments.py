@@ -106,7 +106,7 @@ def check_ranges(arguments: argparse.Namespace, ranges: Mapping[str, Range]) -> 
 
 def add_attention_options(parser: argparse.ArgumentParser) -> None:
     """Declare `--kv-type` and `--flash-attention`, whose values go into the engine's `Load`."""
-    from belle.engine.process.protocol import FlashAttention, KvType
+    from belle.engine.process.commands import FlashAttention, KvType
 
     parser.add_argument(
         "--kv-type",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.protocol import Fallback, ModelInfo
+from belle.engine.process.events import Fallback, ModelInfo
 
 
 def note_fallbacks(terminal: Terminal, info: ModelInfo) -> None:

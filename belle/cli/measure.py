@@ -44,7 +44,7 @@ report.csv and report.json. After Ctrl-C there is a report of what was measured 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from belle.engine.process.protocol import KvType
+    from belle.engine.process.commands import KvType
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG

@@ -11,7 +11,8 @@ from belle.cli.chat.model import sampling_of
 from belle.cli.fallbacks import note_fallbacks
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.protocol import MOST_PARALLEL, Load, ModelInfo
+from belle.engine.process.commands import MOST_PARALLEL, Load
+from belle.engine.process.events import ModelInfo
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, ResolvedModel, resolve
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, get_template

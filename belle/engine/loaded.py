@@ -29,8 +29,9 @@ from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.engine.loaded_embedder import embedded
+from belle.engine.process.commands import Embed, Load
+from belle.engine.process.events import Embedded, Event, Fallback, ModelInfo, TemplateOption
 from belle.engine.process.faults import loading_note
-from belle.engine.process.protocol import Embed, Embedded, Event, Fallback, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template

@@ -11,7 +11,8 @@ from belle.engine.llama.embedder import Embedder, text_tokens
 from belle.engine.llama.memory import available_memory, check_fits
 from belle.engine.llama.model import Model, Vocabulary
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.process.protocol import Embed, Embedded, Load, ModelInfo
+from belle.engine.process.commands import Embed, Load
+from belle.engine.process.events import Embedded, ModelInfo
 from belle.gguf.reader import read_header
 
 _N_CTX = 512

@@ -19,32 +19,23 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from belle.engine.process.outbox import Outbox
-from belle.engine.process.protocol import (
-    PROTOCOL_VERSION,
+from belle.engine.process.commands import (
     AnswerNow,
     Command,
     Count,
-    Done,
     Embed,
-    Embedded,
-    Failed,
     Forget,
     Generate,
-    HasReadAhead,
-    Hello,
     ListTemplates,
     Load,
-    Loading,
-    ProtocolError,
     Quit,
     ReadAhead,
-    Ready,
     SetTemplate,
     Stop,
-    TemplateList,
-    decode_command,
 )
+from belle.engine.process.events import Done, Embedded, Failed, HasReadAhead, Hello, Loading, Ready, TemplateList
+from belle.engine.process.outbox import Outbox
+from belle.engine.process.protocol import PROTOCOL_VERSION, ProtocolError, decode_command
 from belle.errors import KnownError
 
 if TYPE_CHECKING:

@@ -12,20 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from belle.engine.process.client import CLOSE_TIMEOUT_S, STOP_TIMEOUT_S, EngineClient
-from belle.engine.process.protocol import (
-    Died,
-    Done,
-    Embed,
-    Embedded,
-    Event,
-    Failed,
-    Generate,
-    Load,
-    Loading,
-    ModelInfo,
-    Ready,
-    SaferMode,
-)
+from belle.engine.process.commands import Embed, Generate, Load
+from belle.engine.process.events import Died, Done, Embedded, Event, Failed, Loading, ModelInfo, Ready, SaferMode
 from belle.errors import KnownError
 
 

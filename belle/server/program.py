@@ -14,7 +14,8 @@ from types import FrameType
 import uvicorn
 
 from belle import network
-from belle.engine.process.protocol import Load, ModelInfo, Sampling
+from belle.engine.process.commands import Load, Sampling
+from belle.engine.process.events import ModelInfo
 from belle.errors import KnownError
 from belle.server.app import make_app
 from belle.server.engine_host import EngineHost

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from belle.engine.process.protocol import Embed, Embedded, Event, Generate, ModelInfo, Sampling, Stats
+from belle.engine.process.commands import Embed, Generate, Sampling
+from belle.engine.process.events import Embedded, Event, ModelInfo, Stats
 from belle.errors import KnownError
 from belle.server.engine_host import EngineHost
 from belle.server.errors import ApiError, bad_request

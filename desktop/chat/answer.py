@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from belle.engine.process.protocol import Done
+from belle.engine.process.events import Done
 from desktop.documents.cited import KEY
 from desktop.store import Store, StoredMessage
 

@@ -17,19 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from belle.engine.process.protocol import (
-    ContextCut,
-    Done,
-    Event,
-    Failed,
-    Generate,
-    Prefill,
-    ReadAhead,
-    Sampling,
-    Summarised,
-    Text,
-    Thinking,
-)
+from belle.engine.process.commands import Generate, ReadAhead, Sampling
+from belle.engine.process.events import ContextCut, Done, Event, Failed, Prefill, Summarised, Text, Thinking
 from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge

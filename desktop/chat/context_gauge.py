@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.answer.overflow import room_for_prompt
-from belle.engine.process.protocol import Count, Counted, Event
+from belle.engine.process.commands import Count
+from belle.engine.process.events import Counted, Event
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import PathPrompt, prompt_of, valid_summary
 from desktop.chat.refusals import store_faults

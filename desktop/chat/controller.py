@@ -19,7 +19,7 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 
 # The engine's modules are imported at their first use, after the window is painted.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Generate, Sampling
+    from belle.engine.process.commands import Generate, Sampling
     from belle.prompts import Message
     from desktop.chat.beside.quick_chat import QuickChat
     from desktop.chat.files.attaching import Attaching

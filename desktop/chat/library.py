@@ -8,7 +8,7 @@ from pathlib import Path
 
 from belle import paths
 from belle.engine.answer.file_sampling import recommended_sampling
-from belle.engine.process.protocol import Load, Sampling
+from belle.engine.process.commands import Load, Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.models import catalog, registry

@@ -19,7 +19,8 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Died, Fallback, SaferMode, Sampling, Stats
+    from belle.engine.process.commands import Sampling
+    from belle.engine.process.events import Died, Fallback, SaferMode, Stats
     from belle.prompts import Message
     from desktop.chat.library import ModelLibrary
     from desktop.chat.model_host import EngineFactory, ModelHost, ModelToLoad
@@ -241,7 +242,7 @@ class ModelControl(QObject):
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Request the prompt templates to choose from, each rendering `messages`; `templates_listed` answers."""
-        from belle.engine.process.protocol import ListTemplates
+        from belle.engine.process.commands import ListTemplates
 
         self.host.list_templates(ListTemplates(0, messages))
 

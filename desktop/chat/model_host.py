@@ -14,19 +14,15 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.process.client import Engine, EngineClient
-from belle.engine.process.protocol import (
-    Count,
+from belle.engine.process.commands import Count, Generate, ListTemplates, Load, ReadAhead
+from belle.engine.process.events import (
     Died,
     Done,
     Event,
     Failed,
-    Generate,
     HasReadAhead,
     Hello,
-    ListTemplates,
-    Load,
     Loading,
-    ReadAhead,
     Ready,
     SaferMode,
     TemplateList,

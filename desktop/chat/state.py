@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Died, Failed, ModelInfo
+    from belle.engine.process.events import Died, Failed, ModelInfo
     from belle.errors import KnownError
 
 Level = Literal["info", "warn", "bad"]

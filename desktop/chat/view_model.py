@@ -20,7 +20,7 @@ from desktop.store.instructions.projects import filled
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Done
+    from belle.engine.process.events import Done
     from desktop.chat.answer_queue import AnswerQueue
     from desktop.chat.documents.conversation import ConversationDocuments
     from desktop.chat.documents.folders import DocumentFolders

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.llama.cores import usable_cores
-from belle.engine.process.protocol import Generate, Sampling
+from belle.engine.process.commands import Generate, Sampling
 from belle.errors import KnownError
 from desktop.chat.library import ModelLibrary
 from desktop.chat.state import Notice

@@ -9,12 +9,12 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.process.protocol import (
+from belle.engine.process.commands import Generate
+from belle.engine.process.events import (
     Died,
     Done,
     Event,
     Failed,
-    Generate,
     Loading,
     Logprobs,
     ModelInfo,

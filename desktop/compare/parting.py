@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from belle.engine.process.protocol import TokenLogprob
+from belle.engine.process.events import TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from belle.clients.download import part_path
 from belle.engine.answer.file_sampling import recommended_sampling
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.models.catalog import ModelEntry, load_catalog

@@ -15,7 +15,7 @@ from belle.durable import nearest_existing
 from belle.engine.llama.attention import choose_attention
 from belle.engine.llama.memory import MemoryNeed, Verdict, available_memory, estimate, estimate_for, verdict
 from belle.engine.llama.speed import Observed, TokenWork, load_observed, work_of
-from belle.engine.process.protocol import Fallback
+from belle.engine.process.events import Fallback
 from belle.gguf.reader import GgufHeader
 from belle.models.catalog import ModelEntry
 from convert.install.library import memory_shape

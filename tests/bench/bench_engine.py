@@ -21,7 +21,8 @@ from pathlib import Path
 from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.threads import ladder
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.prompts import Message
 from tests.bench.measure import Measure, at_least, at_most
 

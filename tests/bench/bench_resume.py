@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.models import catalog
 from belle.prompts import Message
 from tests.bench.measure import Measure, at_most

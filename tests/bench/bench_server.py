@@ -23,7 +23,8 @@ from typing import Any
 import psutil
 
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.prompts import Message
 from tests.bench.bench_engine import ENDLESS, _starter
 from tests.bench.measure import Measure, at_least

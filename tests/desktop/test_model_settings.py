@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QSettings
 
 from belle import paths
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from desktop.library.fit import Fit
 from desktop.library.library import Library
 from desktop.model_settings import LoadSettings, ModelSettings, ModelSettingsStore, model_identity

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
+from belle.engine.process.commands import Sampling
+from belle.engine.process.events import ModelInfo, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
 from desktop.documents.progress import EmbeddingProgress, IndexProgress

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from belle.engine.process.protocol import (
-    Count,
+from belle.engine.process.commands import Count, Generate, ListTemplates, Load, ReadAhead
+from belle.engine.process.events import (
     Counted,
     Died,
     Done,
     Event,
     Failed,
     Fallback,
-    Generate,
     Hello,
-    ListTemplates,
-    Load,
     ModelInfo,
     Prefill,
-    ReadAhead,
     Ready,
     Stats,
     StopReason,

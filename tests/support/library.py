@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QDialog
 
-from belle.engine.process.protocol import Generate
+from belle.engine.process.commands import Generate
 from belle.prompts import Message
 from desktop.compare.comparison import ModelComparison
 from desktop.library.entries import LibraryEntry

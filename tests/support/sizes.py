@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QDialog, QWidget
 
-from belle.engine.process.protocol import TemplateOption
+from belle.engine.process.events import TemplateOption
 from belle.errors import KnownError
 from desktop.app import make_application
 from desktop.chat.model_server import ServerState

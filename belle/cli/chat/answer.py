@@ -13,17 +13,8 @@ from belle.cli.chat.transcript import ChatPrompt
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine
-from belle.engine.process.protocol import (
-    ContextCut,
-    Done,
-    Event,
-    Generate,
-    ListTemplates,
-    Prefill,
-    Summarised,
-    Text,
-    Thinking,
-)
+from belle.engine.process.commands import Generate, ListTemplates
+from belle.engine.process.events import ContextCut, Done, Event, Prefill, Summarised, Text, Thinking
 from belle.errors import KnownError
 from belle.prompts import Message
 

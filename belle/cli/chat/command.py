@@ -23,7 +23,8 @@ from belle.cli.chat.transcript import Transcript
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import Done, Load, Overflow, Sampling
+from belle.engine.process.commands import Load, Overflow, Sampling
+from belle.engine.process.events import Done
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, ResolvedModel, load_catalog, resolve
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, get_template

@@ -13,7 +13,7 @@ from belle.cli.chat.settings import AnswerSettings, with_setting
 from belle.cli.chat.transcript import ChatMessage, Transcript
 from belle.cli.messages import say
 from belle.cli.terminal import RED, Terminal
-from belle.engine.process.protocol import Done, StopReason
+from belle.engine.process.events import Done, StopReason
 from belle.errors import KnownError
 
 if TYPE_CHECKING:

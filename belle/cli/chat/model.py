@@ -9,7 +9,8 @@ from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
 from belle.engine.answer.file_sampling import recommended_sampling
 from belle.engine.process.blocking import BlockingEngine
-from belle.engine.process.protocol import Load, ModelInfo, Sampling
+from belle.engine.process.commands import Load, Sampling
+from belle.engine.process.events import ModelInfo
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.models.catalog import ResolvedModel, remember_file, resolve

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, get_args
 
-from belle.engine.process.protocol import Overflow, Sampling
+from belle.engine.process.commands import Overflow, Sampling
 from belle.errors import KnownError
 
 POLICIES: Mapping[str, Overflow] = {
@@ -39,7 +39,7 @@ NAMES = (*_RANGES, "seed", "max_tokens", "context", "thinking")
 
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
-    """The settings that all answers have in common, as in `belle.engine.process.protocol.Generate`."""
+    """The settings that all answers have in common, as in `belle.engine.process.commands.Generate`."""
 
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 from belle import paths
 from belle.cli.chat.transcript import ChatMessage, Transcript
 from belle.durable import write_text
-from belle.engine.process.protocol import Overflow
+from belle.engine.process.commands import Overflow
 from belle.errors import KnownError
 from desktop.chat.prompt_path import covered_by, with_attachments
 from desktop.chat.saved_states import state_name

@@ -39,7 +39,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """What is sent to the engine; the fields are those of `belle.engine.process.protocol.Generate`."""
+    """What is sent to the engine; the fields are those of `belle.engine.process.commands.Generate`."""
 
     messages: tuple[Message, ...]
     pinned: tuple[int, ...] = ()

@@ -50,7 +50,8 @@ def _classifier(model: Path | None) -> Iterator[Callable[[str], str]]:
         yield category_of
         return
     from belle.engine.process.blocking import open_engine
-    from belle.engine.process.protocol import Generate, Load, Sampling, Text
+    from belle.engine.process.commands import Generate, Load, Sampling
+    from belle.engine.process.events import Text
     from belle.prompts import Message
 
     names = categories()

@@ -15,7 +15,7 @@ from belle.cli.terminal import Terminal, bar
 from belle.clients.chat.batch_file import read_batch, write_requests
 from belle.clients.chat.bulk import SpendingLimit
 from belle.clients.chat.endpoints import Endpoint, endpoint_at, read_endpoints
-from belle.engine.process.protocol import MOST_PARALLEL
+from belle.engine.process.commands import MOST_PARALLEL
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import BatchReader, BatchWriter, ModelAnswerer, ServerAnswerer, engine_answerer
 from belle.models.catalog import resolve

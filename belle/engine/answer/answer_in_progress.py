@@ -9,7 +9,8 @@ from time import perf_counter
 
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.text_stream import TextStream
-from belle.engine.process.protocol import Done, Event, Generate, Logprobs, Prefill, Stats, StopReason, Text, Thinking
+from belle.engine.process.commands import Generate
+from belle.engine.process.events import Done, Event, Logprobs, Prefill, Stats, StopReason, Text, Thinking
 from belle.prompts.thinking import ThinkingStream, unopened_thought
 
 

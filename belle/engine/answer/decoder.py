@@ -12,7 +12,7 @@ from belle.engine.answer.schedule.steps import AnswerSlot, PromptReading, Steps
 from belle.engine.answer.speculation.speculator import Speculator
 from belle.engine.llama.context import N_OUTPUTS, Context
 from belle.engine.llama.model import Vocabulary
-from belle.engine.process.protocol import Logprobs, StopReason
+from belle.engine.process.events import Logprobs, StopReason
 
 # Every event wakes the client. Where there are as many threads as cores, that takes the core of one thread, for which
 # all the others wait. Ten events a second read smoothly; a model of few tokens per second sends each at once.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.gguf.reader import GgufHeader
 
 # Name in the file, field of `Sampling`, lowest and highest value that makes sense.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.process.protocol import TokenLogprob
+from belle.engine.process.events import TokenLogprob
 
 
 class LogprobReader:

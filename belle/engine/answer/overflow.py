@@ -15,7 +15,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
-from belle.engine.process.protocol import Overflow
+from belle.engine.process.commands import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
 

@@ -10,7 +10,7 @@ from belle.engine.answer.overflow import FittedPrompt, LargePart, Render, check_
 from belle.engine.answer.prompt import Renderer, raw_prompt
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.model import Vocabulary
-from belle.engine.process.protocol import Generate
+from belle.engine.process.commands import Generate
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.summary import with_summary

@@ -16,7 +16,7 @@ from typing import Self
 import llama_cpp.llama_cpp as llama
 
 from belle.engine.answer.grammar import Grammar
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
 
 _MIN_KEEP = 1

@@ -26,18 +26,8 @@ from belle.engine.answer.text_stream import TextStream
 from belle.engine.llama.context import Interrupted
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.process.protocol import (
-    ContextCut,
-    Count,
-    Counted,
-    Done,
-    Event,
-    Generate,
-    ReadAhead,
-    Sampling,
-    StopReason,
-    Summarised,
-)
+from belle.engine.process.commands import Count, Generate, ReadAhead, Sampling
+from belle.engine.process.events import ContextCut, Counted, Done, Event, StopReason, Summarised
 from belle.errors import KnownError
 from belle.prompts import Message
 from belle.prompts.summary import summary_request, with_summary

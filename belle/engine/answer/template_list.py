@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from belle.engine.llama.model import Vocabulary
-from belle.engine.process.protocol import TemplateOption
+from belle.engine.process.events import TemplateOption
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
 

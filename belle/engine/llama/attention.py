@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from belle.engine.process.protocol import Fallback, FlashAttention, KvType
+from belle.engine.process.commands import FlashAttention, KvType
+from belle.engine.process.events import Fallback
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader
 

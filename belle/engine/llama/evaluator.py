@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from belle.engine.llama.context import ABORTED, GGML_KV_TYPES, Interrupted, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.process.protocol import KvType
+from belle.engine.process.commands import KvType
 from belle.errors import KnownError
 
 Logits = NDArray[np.float32]

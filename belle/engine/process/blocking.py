@@ -13,16 +13,13 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import (
-    Count,
+from belle.engine.process.commands import Count, Generate, ListTemplates, Load
+from belle.engine.process.events import (
     Counted,
     Died,
     Done,
     Event,
     Failed,
-    Generate,
-    ListTemplates,
-    Load,
     Loading,
     ModelInfo,
     Ready,

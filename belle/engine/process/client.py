@@ -14,31 +14,23 @@ from collections.abc import Callable
 from typing import Protocol
 
 from belle.engine.process import safer_mode
-from belle.engine.process.in_flight import InFlight
-from belle.engine.process.native_process import environment
-from belle.engine.process.protocol import (
+from belle.engine.process.commands import (
     AnswerNow,
     Command,
     Count,
-    Died,
-    Done,
     Embed,
-    Embedded,
-    Event,
-    Failed,
     Forget,
     Generate,
     ListTemplates,
     Load,
     Quit,
     ReadAhead,
-    Ready,
-    SaferMode,
     SetTemplate,
     Stop,
-    Text,
-    Thinking,
 )
+from belle.engine.process.events import Died, Done, Embedded, Event, Failed, Ready, SaferMode, Text, Thinking
+from belle.engine.process.in_flight import InFlight
+from belle.engine.process.native_process import environment
 from belle.engine.process.worker_process import WorkerProcess
 
 EventHandler = Callable[[Event], None]
@@ -53,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """An engine with at most one model. Commands are answered by events, see `belle.engine.process.protocol`."""
+    """An engine with at most one model. Commands are answered by events, as `commands` says."""
 
     def start(self) -> None:
         """Start the engine."""

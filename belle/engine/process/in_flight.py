@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from belle.engine.process.protocol import (
-    Command,
-    Count,
-    Counted,
-    Done,
-    Embed,
-    Embedded,
-    Event,
-    Failed,
-    Generate,
-    Hello,
-    Load,
-    Loading,
-    Ready,
-    SetTemplate,
-    Text,
-    Thinking,
-)
+from belle.engine.process.commands import Command, Count, Embed, Generate, Load, SetTemplate
+from belle.engine.process.events import Counted, Done, Embedded, Event, Failed, Hello, Loading, Ready, Text, Thinking
 
 
 class InFlight:

@@ -11,7 +11,8 @@ import select
 import threading
 from contextlib import suppress
 
-from belle.engine.process.protocol import Event, Text, encode
+from belle.engine.process.events import Event, Text
+from belle.engine.process.protocol import encode
 
 _SLICE = select.PIPE_BUF  # a pipe that `select` reports as writable takes this many bytes without blocking
 _POLL_S = 0.1

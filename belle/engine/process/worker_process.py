@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
+from belle.engine.process.commands import Command
+from belle.engine.process.events import Died, Event
 from belle.engine.process.faults import Death, death
 from belle.engine.process.memory_pressure import MemoryWatch
-from belle.engine.process.protocol import Command, Died, Event, ProtocolError, decode_event, encode
+from belle.engine.process.protocol import ProtocolError, decode_event, encode
 
 _LOG_LINES = 200
 _LONGEST_LINE = 2000

@@ -16,7 +16,8 @@ from belle.clients.chat.endpoints import Endpoint
 from belle.clients.chat.replies import ChatReply, ReplyChoice
 from belle.clients.chat.requests import RowRequest, seed_of
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.engine.schemas.json_schema import grammar_of
 from belle.evaluation.sources.model_files import model_files
 from belle.prompts import Message

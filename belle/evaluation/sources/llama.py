@@ -11,7 +11,7 @@ from belle.engine.llama.attention import choose_attention
 from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.model import Model, Vocabulary
-from belle.engine.process.protocol import KvType
+from belle.engine.process.commands import KvType
 from belle.errors import KnownError
 from belle.evaluation.sources.base import Rows, Speed, chunk_rows
 from belle.evaluation.sources.memory_watch import AddedMemory

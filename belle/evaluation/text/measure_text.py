@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from belle.engine.process.protocol import KvType
+from belle.engine.process.commands import KvType
 from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures

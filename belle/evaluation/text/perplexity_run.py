@@ -15,7 +15,7 @@ import numpy as np
 
 from belle.engine.llama.memory import available_memory
 from belle.engine.llama.model import Vocabulary
-from belle.engine.process.protocol import KvType
+from belle.engine.process.commands import KvType
 from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, ModelFigures, TextFigures
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos

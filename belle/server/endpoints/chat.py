@@ -11,7 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from belle.engine.process.protocol import Done, Event, Generate, Logprobs, Text, Thinking, TokenLogprob
+from belle.engine.process.commands import Generate
+from belle.engine.process.events import Done, Event, Logprobs, Text, Thinking, TokenLogprob
 from belle.prompts import ToolCall
 from belle.prompts.tool_calls import ToolCallStream
 from belle.server.connection import client_of, read_fields

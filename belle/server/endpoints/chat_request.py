@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from belle.documents import DocumentError, parse_json
-from belle.engine.process.protocol import ModelInfo, Sampling
+from belle.engine.process.commands import Sampling
+from belle.engine.process.events import ModelInfo
 from belle.engine.schemas.json_schema import SchemaError, any_object, grammar_of, grammar_of_parts
 from belle.prompts import Message, ToolCall
 from belle.prompts.tool_calls import ToolSyntax, forced_call, get_syntax

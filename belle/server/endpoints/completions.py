@@ -11,7 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from belle.engine.process.protocol import Done, Event, Generate, Logprobs, Sampling, Text, TokenLogprob
+from belle.engine.process.commands import Generate, Sampling
+from belle.engine.process.events import Done, Event, Logprobs, Text, TokenLogprob
 from belle.server.connection import client_of, read_fields
 from belle.server.endpoints import responses
 from belle.server.endpoints.chat import FINISH_REASONS

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from belle.engine.process.protocol import Embed
+from belle.engine.process.commands import Embed
 from belle.server.connection import client_of, read_fields
 from belle.server.endpoints import responses
 from belle.server.endpoints.completions import Prompt, prompts_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from belle.engine.process.protocol import TokenLogprob
+from belle.engine.process.events import TokenLogprob
 
 _LEAST = -9999.0
 """Stands for minus infinity, which JSON does not have."""

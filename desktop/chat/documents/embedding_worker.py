@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import Died, Embed, Embedded, Event, Failed, Load, Ready
+from belle.engine.process.commands import Embed, Load
+from belle.engine.process.events import Died, Embedded, Event, Failed, Ready
 from belle.errors import KnownError
 from desktop.documents.embeddings.vectors import Vector
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject
 
-from belle.engine.process.protocol import Count, Counted, Event, Failed, Generate
+from belle.engine.process.commands import Count, Generate
+from belle.engine.process.events import Counted, Event, Failed
 from belle.prompts import Message
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.chat.model_host import ModelHost

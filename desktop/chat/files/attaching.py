@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.process.protocol import Count, Counted, Event, ModelInfo
+from belle.engine.process.commands import Count
+from belle.engine.process.events import Counted, Event, ModelInfo
 from belle.errors import KnownError
 from belle.prompts import Message
 from desktop.chat.model_host import ModelHost

@@ -22,7 +22,7 @@ from desktop.store.instructions.precedence import InForce, in_force
 from desktop.store.instructions.projects import filled
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Sampling
+    from belle.engine.process.commands import Sampling
     from desktop.chat.model_control import ModelControl
     from desktop.store.records import SamplingChoice
 

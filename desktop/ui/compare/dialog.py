@@ -24,7 +24,7 @@ from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Generate
+    from belle.engine.process.commands import Generate
     from desktop.compare.comparison import ComparisonResult, ModelComparison
     from desktop.compare.page import ComparisonPage
     from desktop.library.entries import LibraryEntry

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from desktop.i18n import translate
 from desktop.settings import Settings
 from desktop.ui import numbers

@@ -20,7 +20,7 @@ from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import TemplateOption
+    from belle.engine.process.events import TemplateOption
 
 
 class TemplateDialog(Dialog):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from desktop.i18n import translate
 from desktop.model_settings import ALL_LAYERS, SAMPLING_RANGES
 from desktop.ui import numbers
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from belle.engine.process.protocol import Fallback
+    from belle.engine.process.events import Fallback
     from desktop.library.entries import LibraryEntry
     from desktop.library.library import Library
     from desktop.model_settings import LoadSettings

@@ -60,7 +60,7 @@ class ComparisonDialogs(QObject):
             self._open(compared, ref)
 
     def _compared(self, message_id: int | None) -> ComparedQuestion | None:
-        from belle.engine.process.protocol import Generate
+        from belle.engine.process.commands import Generate
         from desktop.ui.compare.dialog import ComparedQuestion
 
         if message_id is None:

@@ -13,7 +13,8 @@ import pytest
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import Event, Load
+from belle.engine.process.commands import Load
+from belle.engine.process.events import Event
 from tests.belle.engine.tiny_gguf import write_random_model
 
 E = TypeVar("E")

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from belle.engine.llama.context import BatchPart, Context, StopFlag
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
-from belle.engine.process.protocol import Load
+from belle.engine.process.commands import Load
 
 
 def test_the_first_evaluation_is_made_while_loading(starter: Path, native_log: NativeLog) -> None:

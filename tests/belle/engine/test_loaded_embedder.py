@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import Embed, Embedded, Event, Failed, Generate, Load, Loading, Ready
+from belle.engine.process.commands import Embed, Generate, Load
+from belle.engine.process.events import Embedded, Event, Failed, Loading, Ready
 from belle.gguf.reader import read_header
 from belle.prompts import Message
 from tests.support.embedding_model import write_embedding_model

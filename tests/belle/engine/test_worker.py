@@ -15,24 +15,9 @@ import psutil
 import pytest
 
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import (
-    PROTOCOL_VERSION,
-    Count,
-    Counted,
-    Died,
-    Done,
-    Failed,
-    Generate,
-    Hello,
-    Load,
-    Loading,
-    Prefill,
-    Ready,
-    Sampling,
-    Text,
-    decode_event,
-    encode,
-)
+from belle.engine.process.commands import Count, Generate, Load, Sampling
+from belle.engine.process.events import Counted, Died, Done, Failed, Hello, Loading, Prefill, Ready, Text
+from belle.engine.process.protocol import PROTOCOL_VERSION, decode_event, encode
 from belle.prompts import Message
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.conftest import Recorder

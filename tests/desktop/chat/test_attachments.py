@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from belle.engine.process.protocol import Count, Generate
+from belle.engine.process.commands import Count, Generate
 from desktop.chat.prompt_path import with_attachments
 from desktop.store.records import StoredAttachment
 from tests.support.desk import Desk

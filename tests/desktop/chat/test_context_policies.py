@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from belle.engine.process.protocol import ContextCut, Count, Counted, Summarised
-from belle.engine.process.protocol import Prefill as PrefillEvent
+from belle.engine.process.commands import Count
+from belle.engine.process.events import ContextCut, Counted, Summarised
+from belle.engine.process.events import Prefill as PrefillEvent
 from desktop.chat.state import POLICIES, ContextUsage
 from desktop.store import StoredMessage
 from desktop.ui.notices import notice_text

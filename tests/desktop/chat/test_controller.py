@@ -7,7 +7,8 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from belle import paths
-from belle.engine.process.protocol import ContextCut, Generate
+from belle.engine.process.commands import Generate
+from belle.engine.process.events import ContextCut
 from belle.models import catalog
 from desktop.chat.state import ModelState
 from desktop.store import Store, StoredMessage

@@ -10,7 +10,8 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from belle.engine.process.protocol import Done, Failed, Fallback, Generate, Sampling
+from belle.engine.process.commands import Generate, Sampling
+from belle.engine.process.events import Done, Failed, Fallback
 from belle.models import catalog, registry
 from belle.prompts import Message
 from desktop.chat.model_control import ModelControl

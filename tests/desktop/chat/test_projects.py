@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine.process.protocol import Failed, Load
+from belle.engine.process.commands import Load
+from belle.engine.process.events import Failed
 from belle.models import catalog
 from desktop.store import ProjectSettings, StoredProject
 from desktop.store.instructions.precedence import InForce

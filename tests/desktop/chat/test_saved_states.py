@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.engine.process.protocol import Counted, ReadAhead
+from belle.engine.process.commands import ReadAhead
+from belle.engine.process.events import Counted
 from desktop.chat.saved_states import delete_orphans, saved_states, state_name
 from desktop.store import Store, StoreError
 from tests.support.desk import Desk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from belle.engine.process.protocol import Done, Ready, Stats, Text, Thinking
+from belle.engine.process.events import Done, Ready, Stats, Text, Thinking
 from tests.support.desk import Desk
 from tests.support.fake_engine import FakeEngine, model_info
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from belle.engine.process.protocol import Generate, Sampling
+from belle.engine.process.commands import Generate, Sampling
 from belle.prompts import Message
 from desktop.compare.comparison import ComparisonResult, ModelComparison
 from desktop.settings import Settings

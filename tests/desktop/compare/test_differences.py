@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.engine.process.protocol import TokenLogprob
+from belle.engine.process.events import TokenLogprob
 from desktop.compare.differences import differences
 from desktop.compare.parting import first_parting
 

@@ -11,7 +11,7 @@ import pytest
 from belle.engine.llama.memory import estimate
 from belle.engine.llama.speed import MachineSpeed, Observed
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import Load
+from belle.engine.process.commands import Load
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, load_catalog
 from desktop.library.fit import Machine, fit_of_entry, fit_of_file, fit_of_pair, held_by_engines

@@ -18,8 +18,9 @@ from gguf import GGUFValueType
 from belle.engine.llama.memory import available_memory
 from belle.engine.llama.speed import Observed, machine_speed, work_of
 from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.commands import Generate, KvType, Load, Sampling
+from belle.engine.process.events import Done
 from belle.engine.process.native_calls import call
-from belle.engine.process.protocol import Done, Generate, KvType, Load, Sampling
 from belle.gguf.ggml import quantize
 from belle.gguf.reader import read_header
 from belle.gguf.types import GGMLType, row_bytes

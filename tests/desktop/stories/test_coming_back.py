@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from belle.engine.process.protocol import HasReadAhead
+from belle.engine.process.events import HasReadAhead
 from desktop.chat.saved_states import saved_states
 from tests.support.person import Person
 

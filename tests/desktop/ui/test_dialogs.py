@@ -6,7 +6,8 @@ from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from belle.engine.process.protocol import Sampling, TemplateOption
+from belle.engine.process.commands import Sampling
+from belle.engine.process.events import TemplateOption
 from belle.errors import KnownError
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import CITATION, AboutDialog

@@ -22,7 +22,7 @@ from belle.engine.answer.schedule.steps import AnswerSlot, PromptReading, Step, 
 from belle.engine.llama.context import N_BATCH, BatchPart, CacheFullError, Context, Interrupted
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.threads import ThreadTuner
-from belle.engine.process.protocol import Done
+from belle.engine.process.events import Done
 from belle.errors import KnownError
 
 

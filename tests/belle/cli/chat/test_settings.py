@@ -6,7 +6,7 @@ import pytest
 
 from belle.cli.chat.model import sampling_for_other_model
 from belle.cli.chat.settings import CHOICES, NAMES, AnswerSettings, current, with_setting
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import Load
+from belle.engine.process.commands import Load
 from belle.models.catalog import resolve
 from belle.models.registry import installed
 from belle.prompts import TEMPLATES

@@ -15,7 +15,8 @@ import pytest
 
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import ContextCut, Count, Done, Generate, Load, Prefill, Sampling, Summarised, Text
+from belle.engine.process.commands import Count, Generate, Load, Sampling
+from belle.engine.process.events import ContextCut, Done, Prefill, Summarised, Text
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import Message, as_text, get_template, template_from_gguf

@@ -8,7 +8,7 @@ import pytest
 from gguf import GGUFWriter
 
 from belle.engine.answer.file_sampling import sampling_of_file
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.gguf.reader import read_header
 
 BASE = Sampling(temperature=0.9, top_k=11)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Event, Generate, Load, Logprobs, Sampling, Text
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done, Event, Logprobs, Text
 from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Count, Done, Load, ReadAhead, Sampling
+from belle.engine.process.commands import Count, Load, ReadAhead, Sampling
+from belle.engine.process.events import Done
 from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.answer.test_answering import ask

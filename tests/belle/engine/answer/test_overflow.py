@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.engine.answer.overflow import FittedPrompt, LargePart, fit, room_for_prompt, room_for_summary
-from belle.engine.process.protocol import Overflow
+from belle.engine.process.commands import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
 

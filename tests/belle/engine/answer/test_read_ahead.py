@@ -8,18 +8,8 @@ from pathlib import Path
 import pytest
 
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import (
-    Count,
-    Counted,
-    Done,
-    Event,
-    Generate,
-    HasReadAhead,
-    Load,
-    ReadAhead,
-    Ready,
-    Sampling,
-)
+from belle.engine.process.commands import Count, Generate, Load, ReadAhead, Sampling
+from belle.engine.process.events import Counted, Done, Event, HasReadAhead, Ready
 from belle.prompts import Message
 from tests.belle.engine.answer.test_answering import ask
 from tests.belle.engine.conftest import Recorder

@@ -6,17 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine.process.protocol import (
-    Done,
-    Generate,
-    ListTemplates,
-    Load,
-    Ready,
-    Sampling,
-    TemplateList,
-    TemplateOption,
-    Text,
-)
+from belle.engine.process.commands import Generate, ListTemplates, Load, Sampling
+from belle.engine.process.events import Done, Ready, TemplateList, TemplateOption, Text
 from belle.prompts import TEMPLATES, Message
 from tests.belle.engine.conftest import Recorder
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -11,7 +11,8 @@ import pytest
 from belle.engine.llama.context import StopFlag
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
-from belle.engine.process.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done, Event, Text, Thinking
 from belle.errors import KnownError
 from belle.prompts import Message, template_from_gguf
 

@@ -17,7 +17,7 @@ from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import FlashAttention, KvType, Load
+from belle.engine.process.commands import FlashAttention, KvType, Load
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from tests.belle.engine.answer.test_answering import ask

@@ -13,7 +13,7 @@ from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import open_engine
-from belle.engine.process.protocol import Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import Message

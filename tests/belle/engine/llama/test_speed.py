@@ -13,8 +13,9 @@ from belle.engine.llama import speed
 from belle.engine.llama.memory import estimate
 from belle.engine.llama.speed import MachineSpeed, Observed, TokenWork, load_observed, machine_speed, work_of
 from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.engine.process.native_calls import call
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
 from belle.gguf.reader import read_header
 from belle.prompts import Message
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from belle.engine.process.blocking import BlockingEngine
-from belle.engine.process.protocol import Done, Generate, Text
+from belle.engine.process.commands import Generate
+from belle.engine.process.events import Done, Text
 from belle.prompts import Message
 
 QUESTION = (Message("user", "Name three colours."),)

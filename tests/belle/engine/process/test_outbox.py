@@ -7,8 +7,9 @@ from contextlib import suppress
 
 import pytest
 
+from belle.engine.process.events import Counted, Text
 from belle.engine.process.outbox import Outbox
-from belle.engine.process.protocol import Counted, Text, decode_event
+from belle.engine.process.protocol import decode_event
 
 
 @pytest.fixture

@@ -6,23 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from belle.engine.process.protocol import (
-    Command,
-    Embed,
-    Embedded,
-    Event,
-    Fallback,
-    Generate,
-    Load,
-    Logprobs,
-    ModelInfo,
-    Ready,
-    Sampling,
-    TokenLogprob,
-    decode_command,
-    decode_event,
-    encode,
-)
+from belle.engine.process.commands import Command, Embed, Generate, Load, Sampling
+from belle.engine.process.events import Embedded, Event, Fallback, Logprobs, ModelInfo, Ready, TokenLogprob
+from belle.engine.process.protocol import decode_command, decode_event, encode
 from belle.prompts import Message, ToolCall
 
 CALL = Message("assistant", "", tool_calls=(ToolCall("f", '{"a": "北京 🙂"}', "c1"), ToolCall("g", "{}")))

@@ -14,19 +14,8 @@ import pytest
 
 from belle import paths
 from belle.engine.process import safer_mode
-from belle.engine.process.protocol import (
-    Count,
-    Counted,
-    Died,
-    Done,
-    Failed,
-    Generate,
-    Load,
-    Ready,
-    SaferMode,
-    Sampling,
-    Text,
-)
+from belle.engine.process.commands import Count, Generate, Load, Sampling
+from belle.engine.process.events import Counted, Died, Done, Failed, Ready, SaferMode, Text
 from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.conftest import Recorder

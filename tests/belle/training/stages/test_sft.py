@@ -74,7 +74,8 @@ def test_the_final_model_chats_through_llama_cpp_as_it_was_trained(
 ) -> None:
     from belle.cli.main import main
     from belle.engine.process.blocking import open_engine
-    from belle.engine.process.protocol import Generate, Load, Sampling, Text
+    from belle.engine.process.commands import Generate, Load, Sampling
+    from belle.engine.process.events import Text
     from belle.prompts import Message
 
     path = tmp_path / "model.gguf"

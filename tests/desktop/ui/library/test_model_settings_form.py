@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.gguf.reader import read_header
 from desktop.i18n import set_language
 from desktop.library.entries import LibraryEntry

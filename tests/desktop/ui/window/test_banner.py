@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 
 import desktop.store
-from belle.engine.process.protocol import Died
+from belle.engine.process.events import Died
 from belle.errors import KnownError
 from desktop.chat.state import Notice
 from desktop.i18n import set_language

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from desktop.chat.state import ContextUsage, Notice
 from desktop.store import StoredSummary
 from tests.support.dialogs import open_dialog

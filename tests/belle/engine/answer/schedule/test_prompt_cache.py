@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.commands import Generate, Load, Sampling
+from belle.engine.process.events import Done
 from belle.prompts import Message
 
 _ids = itertools.count(1)

@@ -12,20 +12,8 @@ import pytest
 
 from belle.engine.process.blocking import open_engine
 from belle.engine.process.client import EngineClient
-from belle.engine.process.protocol import (
-    Done,
-    Embed,
-    Embedded,
-    Event,
-    Failed,
-    Generate,
-    Load,
-    Logprobs,
-    Prefill,
-    Ready,
-    Sampling,
-    Text,
-)
+from belle.engine.process.commands import Embed, Generate, Load, Sampling
+from belle.engine.process.events import Done, Embedded, Event, Failed, Logprobs, Prefill, Ready, Text
 from belle.engine.schemas.json_schema import grammar_of
 from belle.prompts import Message
 

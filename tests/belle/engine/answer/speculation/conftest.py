@@ -14,7 +14,8 @@ from belle.engine.answer.speculation.exact_batches import exact_sizes
 from belle.engine.llama.context import StopFlag
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
-from belle.engine.process.protocol import Done, Event, Generate, Load
+from belle.engine.process.commands import Generate, Load
+from belle.engine.process.events import Done, Event
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import Message

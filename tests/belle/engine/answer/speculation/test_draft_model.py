@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.process.protocol import Sampling
+from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
 from tests.belle.engine.answer.speculation.conftest import Loaded
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.process.protocol import Event, Logprobs, Sampling, Text
+from belle.engine.process.commands import Sampling
+from belle.engine.process.events import Event, Logprobs, Text
 from tests.belle.engine.answer.speculation.conftest import Loaded
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
