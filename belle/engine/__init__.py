@@ -5,6 +5,6 @@ to speak it, `worker` the process on the other side. There, `loaded` builds a mo
 answers: `prompt` renders, `overflow` makes it fit, `answer/schedule` decides what is evaluated next, and for which of
 several answers, `llama/context` holds the KV cache, `sampling` chooses tokens, `answer/speculation` guesses several of
 them, `text_stream` makes text of them, `llama/threads` decides how many threads do it, and `process/outbox` sends the
-events to the client. Tools that read logits or activations use `llama/evaluator`; `llama/memory` checks that a file fits
-into memory before it is loaded.
+events to the client. Tools that read logits or activations use `llama/evaluator`; `llama/memory` checks that a file
+fits into memory before it is loaded.
 """
