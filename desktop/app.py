@@ -70,7 +70,7 @@ class WindowSession:
         """Bring the window to the front, as a later start asked, and load `model` if it named one."""
         self.window.bring_to_front()
         if model and self.controller is not None:
-            self.controller.load_model(model)
+            self.controller.projects.choose_model(model)
 
     def close(self) -> None:
         """Store the answer under way, end the engine, close the store."""

@@ -98,9 +98,9 @@ def _take_all(folder: Path) -> int:
         for mode in ("light", "dark"):
             set_language("zh_CN" if language == "zh" else "en")
             settings.set_value("window/theme", mode)
-            controller.new_chat()
+            controller.conversations.new_chat()
             _shoot(running.window, folder / f"welcome-{mode}-{language}.png")
-            controller.open_conversation(conversation)
+            controller.conversations.open(conversation)
             _shoot(running.window, folder / f"conversation-{mode}-{language}.png")
         running.window.close()
         running.close()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, QTimer
 
-from desktop.chat.refusals import RETRY_S, Refusals
+from desktop.chat.refusals import RETRY_S, Refusals, read_or
+from desktop.chat.state import Notice
 from desktop.store import Store, StoreError
 from desktop.store.drafts import TypedField
 from desktop.store.records import StoredAttachment
@@ -20,14 +21,25 @@ class Drafting(QObject):
     """What is unsaved: text and files in the composer of each conversation, its open messages, its title and its
     system prompt. `conversation_id` None means the new conversation.
 
-    `stored_id` maps the temporary id of a message to its id in the store.
+    Args:
+        store: takes all of it.
+        refusals: what it refuses to take.
+        stored_id: maps the temporary id of a message to its id in the store.
+        notify: shows what cannot be read.
     """
 
-    def __init__(self, store: Store, refusals: Refusals, stored_id: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        refusals: Refusals,
+        stored_id: Callable[[int], int],
+        notify: Callable[[Notice], object],
+    ) -> None:
         super().__init__()
         self._store = store
         self._refusals = refusals
         self._stored_id = stored_id
+        self._notify = notify
         self._drafts: dict[int | None, str] = {}
         self._attachments: dict[int | None, tuple[StoredAttachment, ...]] = {}
         self._edits: dict[int, str | None] = {}  # None: closed
@@ -37,8 +49,10 @@ class Drafting(QObject):
         self._timer.timeout.connect(self.flush)
 
     def draft(self, conversation_id: int | None) -> str:
-        """The text in the composer. Raises StoreError."""
-        return self._drafts[conversation_id] if conversation_id in self._drafts else self._store.draft(conversation_id)
+        """The text in the composer."""
+        if conversation_id in self._drafts:
+            return self._drafts[conversation_id]
+        return read_or(lambda: self._store.draft(conversation_id), "", self._notify)
 
     def set_draft(self, conversation_id: int | None, text: str) -> None:
         """The text in the composer has changed."""
@@ -46,10 +60,10 @@ class Drafting(QObject):
         self._schedule_flush()
 
     def attachments(self, conversation_id: int | None) -> tuple[StoredAttachment, ...]:
-        """The files above the composer. Raises StoreError."""
+        """The files above the composer."""
         if conversation_id in self._attachments:
             return self._attachments[conversation_id]
-        return self._store.draft_attachments(conversation_id)
+        return read_or(lambda: self._store.draft_attachments(conversation_id), (), self._notify)
 
     def set_attachments(self, conversation_id: int | None, attachments: tuple[StoredAttachment, ...]) -> None:
         """The files above the composer have changed."""
@@ -66,20 +80,26 @@ class Drafting(QObject):
         self._schedule_flush()
 
     def typed_text(self, what: TypedField, conversation_id: int | None) -> str | None:
-        """The text typed for the title or the system prompt and not saved; None: none. Raises StoreError."""
+        """The text typed for the title or the system prompt and not saved; None: none."""
         key = (what, conversation_id)
-        return self._typed[key] if key in self._typed else self._store.typed_text(what, conversation_id)
+        if key in self._typed:
+            return self._typed[key]
+        return read_or(lambda: self._store.typed_text(what, conversation_id), None, self._notify)
 
     def set_typed_text(self, what: TypedField, conversation_id: int | None, text: str | None) -> None:
         """The text typed for the title or the system prompt has changed; None: it was saved, or discarded."""
         self._typed[what, conversation_id] = text
         self._schedule_flush()
 
-    def edits(self, conversation_id: int) -> Mapping[int, str]:
-        """The open edits of a conversation: message id → text in its editor. Raises StoreError."""
+    def edits(self, conversation_id: int | None) -> Mapping[int, str]:
+        """The open edits of a conversation: message id → text in its editor."""
+        if conversation_id is None:
+            return {}
         self.flush()
         unwritten = {self._stored_id(message_id): text for message_id, text in self._edits.items()}
-        edits = {**self._store.edits(conversation_id), **unwritten}
+        edits: Mapping[int, str | None] = read_or(
+            lambda: {**self._store.edits(conversation_id), **unwritten}, {}, self._notify
+        )
         return {message_id: text for message_id, text in edits.items() if text is not None}
 
     def set_edit(self, message_id: int, text: str | None) -> None:

@@ -98,7 +98,13 @@ class ModelControl(QObject):
         """The recommended sampling values, overridden by the person's settings for all models and for this one."""
         return self._library.sampling()
 
+    @property
     def thinks(self) -> bool | None:
+        """Whether the present model thinks before it answers; None where that cannot be switched."""
+        info = self.state.info
+        return self.wants_thinking() is not False if info is not None and info.can_switch_thinking else None
+
+    def wants_thinking(self) -> bool | None:
         """The person's setting for the present model; None: not set."""
         return self._settings.thinking(self.ref)
 
@@ -235,10 +241,25 @@ class ModelControl(QObject):
 
             note_seen(Path(model.load.path), stats.tokens_per_s)
 
-    def forget(self, state_name: str) -> None:
-        """Keep the engine, if there is one, from saving the state of a conversation; of all for an empty name."""
-        if "host" in self.__dict__:
-            self.host.forget(state_name)
+    def saved_state_bytes(self) -> int:
+        """The size of all saved states on the disk, in bytes."""
+        from desktop.chat.saved_states import saved_states
+
+        return saved_states().used_bytes()
+
+    def delete_saved_state(self, name: str) -> None:
+        """Delete the saved state of a conversation, and keep the engine from writing it again."""
+        from desktop.chat.saved_states import saved_states
+
+        saved_states().delete(name)
+        self._forget(name)
+
+    def delete_saved_states(self) -> None:
+        """Delete all saved states; the model reads a conversation again when it continues."""
+        from desktop.chat.saved_states import saved_states
+
+        self._forget("")  # the engine has one in memory, and would save it when it ends
+        saved_states().clear()
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Request the prompt templates to choose from, each rendering `messages`; `templates_listed` answers."""
@@ -256,6 +277,11 @@ class ModelControl(QObject):
         if "host" in self.__dict__:
             self.answer_ends.emit("interrupted")
             self.host.close()
+
+    def _forget(self, state_name: str) -> None:
+        """Keep the engine, if there is one, from saving the state of a conversation; of all for an empty name."""
+        if "host" in self.__dict__:
+            self.host.forget(state_name)
 
     def _on_state(self, state: ModelState) -> None:
         model = self.host.current

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from desktop.chat.state import Notice
 from desktop.store import Store, StoreError
+
+_Value = TypeVar("_Value")
 
 RETRY_S = 3.0
 """A refused write is tried again after this time."""
@@ -20,6 +23,15 @@ def store_faults(notify: Callable[[Notice], object]) -> Iterator[None]:
         yield
     except StoreError as error:
         notify(Notice.of_store(error))
+
+
+def read_or(read: Callable[[], _Value], default: _Value, notify: Callable[[Notice], object]) -> _Value:
+    """What `read` returns; `default` where it raises StoreError, which goes to `notify` as a notice."""
+    try:
+        return read()
+    except StoreError as error:
+        notify(Notice.of_store(error))
+        return default
 
 
 class Refusals:

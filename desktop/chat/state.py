@@ -64,7 +64,7 @@ class ContextUsage:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """One entry of the model menu. `ref` is what `ChatController.load_model` takes: a catalogue name or a path."""
+    """One entry of the model menu. `ref` is what `ProjectControl.choose_model` takes: a catalogue name or a path."""
 
     ref: str
     title: str

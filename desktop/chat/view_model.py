@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.chat.model_control import ModelControl
-from desktop.chat.refusals import Refusals, store_faults
+from desktop.chat.refusals import Refusals, read_or, store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ContextUsage, ModelState, Notice, Waiting
 from desktop.settings import Settings
-from desktop.store import Store, StoredConversation, StoredMessage, StoreError
+from desktop.store import Store, StoredConversation, StoredMessage
 from desktop.store.instructions.projects import filled
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
@@ -73,9 +73,8 @@ class ChatViewModel(QObject):
         self._failed: set[int] = set()  # conversations with a failed answer, not opened since
         self._damage_reported = False
         self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
-        # By the key of its notice: what restores a deleted conversation or project, and the notice.
-        self._deleted: dict[str, tuple[Callable[[], None], Notice]] = {}
-        self._models = models = ModelControl(settings, engine_factory, self)
+        self.models = models = ModelControl(settings, engine_factory, self)
+        """Lists and loads models."""
         models.state_changed.connect(self._on_model_state)
         models.template_needed.connect(self.template_needed)
         models.templates_listed.connect(self.templates_listed)
@@ -85,18 +84,19 @@ class ChatViewModel(QObject):
         models.notice_cleared.connect(self.notice_cleared)
 
     @cached_property
-    def _answers(self) -> AnswerQueue:
+    def answers(self) -> AnswerQueue:
+        """Has the questions answered, in this conversation and in others."""
         from desktop.chat.answer_queue import AnswerQueue
 
         queue = AnswerQueue(
             self._store,
             self._refusals,
-            self._models.host,
-            self._models.sampling,
-            self._models.thinks,
+            self.models.host,
+            self.models.sampling,
+            self.models.wants_thinking,
             system_prompt=self._system_prompt_of,
             model=self.projects,
-            documents=self._folders,
+            documents=self.folders,
             parent=self,
         )
         queue.request_started.connect(self._show_up_to)
@@ -115,13 +115,15 @@ class ChatViewModel(QObject):
         return queue
 
     @cached_property
-    def _drafting(self) -> Drafting:
+    def drafting(self) -> Drafting:
+        """What a person is typing, on its way into the store."""
         from desktop.chat.drafting import Drafting
 
-        return Drafting(self._store, self._refusals, self._stored_id)
+        return Drafting(self._store, self._refusals, self._stored_id, self.notice.emit)
 
     @cached_property
-    def _folders(self) -> DocumentFolders:
+    def folders(self) -> DocumentFolders:
+        """The folders of documents that conversations have."""
         from desktop.chat.documents.folders import DocumentFolders
 
         return DocumentFolders(self._store, self, of_project=self.projects.folder)
@@ -131,7 +133,7 @@ class ChatViewModel(QObject):
         """The projects, and what holds in the open conversation."""
         from desktop.chat.instructions.projects import ProjectControl
 
-        projects = ProjectControl(self._store, self._models, lambda: self._conversation, self.notice.emit, self)
+        projects = ProjectControl(self._store, self.models, lambda: self._conversation, self.notice.emit, self)
         projects.changed.connect(self._on_projects_changed)
         projects.list_changed.connect(self.conversations_changed)
         return projects
@@ -164,7 +166,12 @@ class ChatViewModel(QObject):
         """The documents of the open conversation."""
         from desktop.chat.documents.conversation import ConversationDocuments
 
-        return ConversationDocuments(self._folders, lambda: self._conversation, self.notice.emit, self)
+        return ConversationDocuments(self.folders, lambda: self._conversation, self.notice.emit, self)
+
+    @property
+    def model(self) -> ModelState:
+        """The present state of the model."""
+        return self.models.state
 
     @property
     def conversation(self) -> StoredConversation | None:
@@ -185,15 +192,100 @@ class ChatViewModel(QObject):
         """Whether an answer failed there while it was not open, and it has not been opened since."""
         return conversation_id in self._failed
 
+    # For the parts of the controller
+
+    def has_request(self) -> bool:
+        """Whether a question of the open conversation is being answered, or waits."""
+        return self._conversation is not None and self.answers.has_request(self._conversation.id)
+
+    def is_open(self, conversation_id: int) -> bool:
+        """Whether a conversation is the open one."""
+        return self._conversation is not None and self._conversation.id == conversation_id
+
+    def show_conversation(self, conversation: StoredConversation | None, path: list[StoredMessage]) -> None:
+        """Make a conversation the open one, and emit all that the window shows of it; None: the new one."""
+        self._conversation = conversation
+        if conversation is not None:
+            self._failed.discard(conversation.id)
+        self.conversation_opened.emit(conversation, path)
+        self.report_damage()
+        self._emit_state()
+        self._emit_notice()
+        self.speed.emit(_speed_of(path))
+        self.emit_context_usage()
+
+    def show_question(self, question: StoredMessage) -> None:
+        """Show a question that was just stored; its conversation is the open one. Raises StoreError."""
+        self._conversation = self._store.conversation(question.conversation_id)
+        if question.parent_id is not None:
+            self.message_added.emit(question)
+        else:
+            self.conversation_opened.emit(self._conversation, [question])
+        self.conversations_changed.emit()
+
+    def show_path(self, until: int | None = None) -> None:
+        """Show the open conversation's path, up to and including the message `until`."""
+        if self._conversation is None:
+            return
+        self._conversation = self._store.conversation(self._conversation.id)
+        path = self.answers.path(self._conversation)
+        ids = [message.id for message in path]
+        if until in ids:
+            path = path[: ids.index(until) + 1]
+        self.path_changed.emit(self._conversation, path)
+
+    def emit_context_usage(self) -> None:
+        """Emit how full the context is, or count it first; the new conversation is read ahead."""
+        info = self.models.state.info
+        if info is None:
+            return
+        if self._conversation is None:
+            self._set_usage(ContextUsage(0, info.n_ctx))
+            with store_faults(self.notice.emit):
+                self.answers.read_ahead(self._new_system_prompt())
+            return
+        with store_faults(self.notice.emit):
+            if not self.answers.count(self._conversation):
+                self._set_usage(ContextUsage())  # not known; do not show that of another conversation
+
+    def flushed_message(self, message_id: int) -> StoredMessage:
+        """A message as stored, after everything of the open conversation has been stored. Raises StoreError."""
+        if self._conversation is not None:
+            self.answers.flush(self._conversation.id)
+        return self._store.message(self.answers.stored_id(message_id))
+
+    def change(self, conversation_id: int, change: Callable[[], None]) -> bool:
+        """Make a change to a conversation in the store. False when the store refuses, which a notice says."""
+        changed = False
+        with store_faults(self.notice.emit):
+            change()
+            changed = True
+            if self.is_open(conversation_id):
+                self._conversation = self._store.conversation(conversation_id)
+            self.conversations_changed.emit()
+        return changed
+
+    def read(self, read: Callable[[], _Read], default: _Read) -> _Read:
+        """What `read` returns; `default` where the store refuses, which a notice says."""
+        value = read_or(read, default, self.notice.emit)
+        self.report_damage()
+        return value
+
+    def report_damage(self) -> None:
+        """Report once that a part of the file cannot be read and is not shown."""
+        if self._store.damage is not None and not self._damage_reported:
+            self._damage_reported = True
+            self.notice.emit(Notice.of_store(self._store.damage))
+
     # Signals from below
 
     def _end_answer(self, status: str) -> None:
-        self._answers.abandon(status)
+        self.answers.abandon(status)
 
     def _on_model_state(self, state: ModelState) -> None:
         self.model_changed.emit(state)
         if state.info is not None and state.info.template is not None:
-            self._emit_context_usage()
+            self.emit_context_usage()
         else:
             self.speed.emit(None)
 
@@ -202,85 +294,67 @@ class ChatViewModel(QObject):
             with store_faults(self.notice.emit):
                 self._conversation = self._store.conversation(self._conversation.id)
         self.conversations_changed.emit()
-        self._emit_context_usage()
+        self.emit_context_usage()
         if "documents" in self.__dict__:
             self.documents.follow_project()
 
     def _on_text(self, message: StoredMessage, text: str) -> None:
-        if self._is_open(message.conversation_id):
+        if self.is_open(message.conversation_id):
             self.answer_text.emit(message.id, text)
 
     def _on_thinking(self, message: StoredMessage, text: str) -> None:
-        if self._is_open(message.conversation_id):
+        if self.is_open(message.conversation_id):
             self.answer_thinking.emit(message.id, text)
 
     def _on_prefill(self, conversation_id: int, done: int, total: int, seconds_left: float | None) -> None:
-        if self._is_open(conversation_id):
+        if self.is_open(conversation_id):
             self.prefill.emit(done, total, seconds_left)
 
     def _on_context_usage(self, conversation_id: int, usage: ContextUsage) -> None:
-        if self._is_open(conversation_id):
+        if self.is_open(conversation_id):
             self._set_usage(usage)
 
     def _on_finished(self, conversation_id: int, done: Done) -> None:
-        self._models.note_speed(done.stats)
-        if self._is_open(conversation_id):
+        self.models.note_speed(done.stats)
+        if self.is_open(conversation_id):
             self.speed.emit(done.stats.tokens_per_s)
         else:
-            self._emit_context_usage()  # it could not be counted while the model answered elsewhere
+            self.emit_context_usage()  # it could not be counted while the model answered elsewhere
         self.conversations_changed.emit()
 
     def _on_failed(self, conversation_id: int) -> None:
-        if not self._is_open(conversation_id):
+        if not self.is_open(conversation_id):
             self._failed.add(conversation_id)
             self.conversations_changed.emit()
 
     def _on_path_changed(self, conversation_id: int) -> None:
-        if self._is_open(conversation_id):
+        if self.is_open(conversation_id):
             with store_faults(self.notice.emit):
-                self._show_path()
+                self.show_path()
 
     def _on_state_changed(self, conversation_id: int) -> None:
-        if self._is_open(conversation_id):
+        if self.is_open(conversation_id):
             self._emit_state()
 
     def _on_notice_changed(self, conversation_id: int) -> None:
-        if self._is_open(conversation_id):
+        if self.is_open(conversation_id):
             self._emit_notice()
 
     def _show_up_to(self, question: AnswerRequest) -> None:
-        if self._is_open(question.conversation_id):
+        if self.is_open(question.conversation_id):
             with store_faults(self.notice.emit):
-                self._show_path(until=question.message_id)
+                self.show_path(until=question.message_id)
 
     # Helpers
 
-    def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
-        try:
-            value = read()
-        except StoreError as error:
-            self.notice.emit(Notice.of_store(error))
-            return default
-        self._report_damage()
-        return value
-
-    def _report_damage(self) -> None:
-        """Report once that a part of the file cannot be read and is not shown."""
-        if self._store.damage is not None and not self._damage_reported:
-            self._damage_reported = True
-            self.notice.emit(Notice.of_store(self._store.damage))
-
     def _stored_id(self, message_id: int) -> int:
-        return self._answers.stored_id(message_id)
-
-    def _has_request(self) -> bool:
-        return self._conversation is not None and self._answers.has_request(self._conversation.id)
+        return self.answers.stored_id(message_id)
 
     def _emit_state(self) -> None:
         """Emit whether the open conversation is being answered and what its question waits for, where that changed."""
         conversation_id = self._conversation.id if self._conversation else 0
         before = self._shown_state
-        self._shown_state = (self._answers.is_answering(conversation_id), self._answers.waiting(conversation_id))
+        self._shown_state = (self.answers.is_answering(conversation_id), self.answers.waiting(conversation_id))
         if self._shown_state[1] != before[1]:
             self.waiting_changed.emit(self._shown_state[1])
         if self._shown_state[0] != before[0]:
@@ -288,65 +362,22 @@ class ChatViewModel(QObject):
 
     def _emit_notice(self) -> None:
         """Show the notice of the open conversation's last question, or clear that of the conversation before."""
-        notice = self._answers.notice_of(self._conversation.id) if self._conversation else None
+        notice = self.answers.notice_of(self._conversation.id) if self._conversation else None
         if notice is not None:
             self.notice.emit(notice)
         else:
             self.notice_cleared.emit(ANSWER)
 
-    def _flushed_message(self, message_id: int) -> StoredMessage:
-        """A message as stored, after everything of the open conversation has been stored. Raises StoreError."""
-        if self._conversation is not None:
-            self._answers.flush(self._conversation.id)
-        return self._store.message(self._answers.stored_id(message_id))
-
-    def _change(self, conversation_id: int, change: Callable[[], None]) -> bool:
-        changed = False
-        with store_faults(self.notice.emit):
-            change()
-            changed = True
-            if self._is_open(conversation_id):
-                self._conversation = self._store.conversation(conversation_id)
-            self.conversations_changed.emit()
-        return changed
-
     def _if_open(self, signal: SignalInstance) -> Callable[[StoredMessage], None]:
         def forward(message: StoredMessage) -> None:
-            if self._is_open(message.conversation_id):
+            if self.is_open(message.conversation_id):
                 signal.emit(message)
 
         return forward
 
-    def _show_path(self, until: int | None = None) -> None:
-        """Show the open conversation's path, up to and including the message `until`."""
-        if self._conversation is None:
-            return
-        self._conversation = self._store.conversation(self._conversation.id)
-        path = self._answers.path(self._conversation)
-        ids = [message.id for message in path]
-        if until in ids:
-            path = path[: ids.index(until) + 1]
-        self.path_changed.emit(self._conversation, path)
-
-    def _is_open(self, conversation_id: int) -> bool:
-        return self._conversation is not None and self._conversation.id == conversation_id
-
-    def _emit_context_usage(self) -> None:
-        info = self._models.state.info
-        if info is None:
-            return
-        if self._conversation is None:
-            self._set_usage(ContextUsage(0, info.n_ctx))
-            with store_faults(self.notice.emit):
-                self._answers.read_ahead(self._new_system_prompt())
-            return
-        with store_faults(self.notice.emit):
-            if not self._answers.count(self._conversation):
-                self._set_usage(ContextUsage())  # not known; do not show that of another conversation
-
     def _new_system_prompt(self) -> str:
         """The system prompt that the new conversation will begin with. Raises StoreError."""
-        own = filled(self._drafting.system_prompt())
+        own = filled(self.drafting.system_prompt())
         return self.facts.added_to(own or self.projects.system_prompt().value, None)
 
     def _system_prompt_of(self, conversation: StoredConversation) -> str:
@@ -360,3 +391,9 @@ class ChatViewModel(QObject):
     def _set_usage(self, usage: ContextUsage) -> None:
         self._usage = usage
         self.context_usage.emit(usage)
+
+
+def _speed_of(path: list[StoredMessage]) -> float | None:
+    """Tokens per second of the last answer."""
+    speeds = [message.stats.get("tokens_per_s") for message in path if message.role == "assistant"]
+    return speeds[-1] if speeds and isinstance(speeds[-1], int | float) else None

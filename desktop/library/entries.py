@@ -28,7 +28,7 @@ class LibraryEntry:
     """One line. Sizes in bytes; texts by language, `en` and `zh`; what is not known is None, 0 or empty.
 
     Attributes:
-        ref: what `ChatController.load_model` takes: a name of the catalogue, or a path.
+        ref: what `ProjectControl.choose_model` takes: a name of the catalogue, or a path.
         name: in the registry or the catalogue; empty for a model of another program.
         status: `begun` is an interrupted installation, `missing` a file that does not exist any more.
         path: of the file; None for one that is not here.

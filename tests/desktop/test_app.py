@@ -82,7 +82,7 @@ def test_a_file_that_is_no_model_leaves_the_window_and_the_model_alone(chat: Per
     chat.wait_ready()
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"GGUF" + (99).to_bytes(4, "little") + bytes(64))
-    chat.controller.load_model(str(bad))
+    chat.controller.projects.choose_model(str(bad))
     assert chat.notices[-1].kind == "future_version"
     assert chat.controller.model.status == "ready"
     chat.ask("Are you there?")

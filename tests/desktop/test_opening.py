@@ -208,7 +208,7 @@ def test_a_home_in_which_nothing_can_be_made_opens_an_empty_window(home: Path, q
         assert opened.notice is not None
         controller.notice.emit(opened.notice)
         assert running.window.composer.hint.text() == "Reading only"
-        assert not controller.send("a question")
+        assert not controller.messages.send("a question")
         running._settings.set_value("window/zoom", 1.1)
         running.window.close()
         running.close()

@@ -29,7 +29,7 @@ def main() -> None:
 
     def show_content() -> None:
         controller.make_ready()
-        controller.open_conversation(controller.add("Rain", texts=("What is rain?", "Water from clouds.")))
+        controller.conversations.open(controller.add("Rain", texts=("What is rain?", "Water from clouds.")))
         controller.notice.emit(Notice("disk_full", "bad", {}, (), "disk"))
         reader.start(SYSTEM_PYTHON, [str(READER)])
 

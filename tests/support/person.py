@@ -100,7 +100,7 @@ class Person:
 
     def open_chat(self, title: str) -> None:
         """Choose a conversation in the sidebar."""
-        found = next(c for c in self.controller.summaries() if c.title.startswith(title))
+        found = next(c for c in self.controller.conversations.summaries() if c.title.startswith(title))
         self.window.sidebar.opened.emit(found.id)
 
     def press(self, message: StoredMessage, action: str) -> None:
@@ -159,7 +159,7 @@ class Person:
     @property
     def worker(self) -> int:
         """The process id of the model's worker."""
-        bridge = self.controller._models.host._bridge
+        bridge = self.controller.models.host._bridge
         assert bridge is not None
         return int(bridge.engine.pid)
 

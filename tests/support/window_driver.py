@@ -56,7 +56,7 @@ class Driver:
 
     def _on_model(self, state: Any) -> None:
         if state.status == "ready":
-            tell("ready", worker=self.running.controller._models.host._bridge.engine.pid)
+            tell("ready", worker=self.running.controller.models.host._bridge.engine.pid)
 
     def _on_message(self, message: Any) -> None:
         if message.role == "user":

@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from belle.errors import KnownError
-from desktop.chat.refusals import store_faults
+from desktop.chat.refusals import read_or, store_faults
 from desktop.chat.state import Notice
 from desktop.settings import Settings
-from desktop.store import Store, StoredConversation, StoredFact, StoreError
+from desktop.store import Store, StoredConversation, StoredFact
 from desktop.store.instructions.precedence import InForce, in_force
 
 KEY = "facts"
 """Of the notice about the last export."""
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-_Read = TypeVar("_Read")
 
 
 class FactControl(QObject):
@@ -56,7 +54,7 @@ class FactControl(QObject):
 
     def all(self) -> list[StoredFact]:
         """All facts in the order in which they were added."""
-        return self._read(self._store.facts, [])
+        return read_or(self._store.facts, [], self._notify)
 
     def save(self, fact_id: int | None, text: str) -> bool:
         """Change a fact, or add one (None). False when it was not stored."""
@@ -104,7 +102,7 @@ class FactControl(QObject):
         """Whether facts are used in the open conversation, or in the new one, while they are used at all."""
         conversation = self._conversation()
         if conversation is not None:
-            return self._read(lambda: self._store.uses_facts_of(conversation), InForce(True, "general"))
+            return read_or(lambda: self._store.uses_facts_of(conversation), InForce(True, "general"), self._notify)
         return in_force(self._new_uses, self._new_project_uses(), True)
 
     def use_here(self, use: bool) -> None:
@@ -137,13 +135,6 @@ class FactControl(QObject):
             return system_prompt
         used = self.used_here() if conversation is None else self._store.uses_facts_of(conversation)
         return with_facts(system_prompt, [fact.text for fact in self._store.facts()]) if used.value else system_prompt
-
-    def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
-        try:
-            return read()
-        except StoreError as error:
-            self._notify(Notice.of_store(error))
-            return default
 
 
 def with_facts(system_prompt: str, facts: Sequence[str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.chat.refusals import store_faults
+from desktop.chat.refusals import read_or, store_faults
 from desktop.chat.state import Notice
 from desktop.store import (
     ConversationSummary,
@@ -16,7 +16,6 @@ from desktop.store import (
     Store,
     StoredConversation,
     StoredProject,
-    StoreError,
 )
 from desktop.store.instructions.precedence import InForce, in_force
 from desktop.store.instructions.projects import filled
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from belle.engine.process.commands import Sampling
     from desktop.chat.model_control import ModelControl
     from desktop.store.records import SamplingChoice
-
-_Read = TypeVar("_Read")
 
 
 class ProjectControl(QObject):
@@ -52,7 +49,7 @@ class ProjectControl(QObject):
     ) -> None:
         super().__init__(parent)
         self._store, self._models, self._conversation, self._notify = store, models, conversation, notify
-        self._new_project = self._read(store.new_project, None)
+        self._new_project = read_or(store.new_project, None, self._notify)
         self._new_model = ""  # chosen for the new conversation alone
         self._new_sampling: SamplingChoice = {}
 
@@ -60,22 +57,22 @@ class ProjectControl(QObject):
 
     def all(self) -> list[StoredProject]:
         """All projects, by name."""
-        return self._read(self._store.projects, [])
+        return read_or(self._store.projects, [], self._notify)
 
     def conversations(self, project_id: int, limit: int) -> list[ConversationSummary]:
         """The first `limit` conversations of a project, pinned ones first, then the newest."""
-        return self._read(lambda: self._store.conversations(limit=limit, project_id=project_id), [])
+        return read_or(lambda: self._store.conversations(limit=limit, project_id=project_id), [], self._notify)
 
     def n_conversations(self, project_id: int) -> int:
         """How many conversations are in a project."""
-        return self._read(lambda: self._store.n_conversations(project_id), 0)
+        return read_or(lambda: self._store.n_conversations(project_id), 0, self._notify)
 
     @property
     def current(self) -> StoredProject | None:
         """The project of the open conversation, or of the new one; None without one."""
         conversation = self._conversation()
         project_id = self._new_project if conversation is None else conversation.project_id
-        return self._read(lambda: self._project(project_id), None)
+        return read_or(lambda: self._project(project_id), None, self._notify)
 
     # Changing
 
@@ -132,7 +129,7 @@ class ProjectControl(QObject):
         """The system prompt of the open conversation, or of the new one without its own."""
         conversation = self._conversation()
         if conversation is not None:
-            return self._read(lambda: self._store.system_prompt_of(conversation), InForce("", "general"))
+            return read_or(lambda: self._store.system_prompt_of(conversation), InForce("", "general"), self._notify)
         project = self.current
         return in_force(None, filled(project.settings.system_prompt) if project else None, "")
 
@@ -151,7 +148,7 @@ class ProjectControl(QObject):
         """The model that answers in the open conversation, or in the new one; empty: the one chosen in general."""
         conversation = self._conversation()
         if conversation is not None:
-            return self._read(lambda: self._model_of(conversation), InForce("", "general"))
+            return read_or(lambda: self._model_of(conversation), InForce("", "general"), self._notify)
         return _model(self._new_model, self.current)
 
     @property
@@ -188,7 +185,7 @@ class ProjectControl(QObject):
         conversation = self._conversation()
         if conversation is not None:
             nothing: InForce[SamplingChoice] = InForce({}, "general")
-            return self._read(lambda: self._store.sampling_of(conversation), nothing)
+            return read_or(lambda: self._store.sampling_of(conversation), nothing, self._notify)
         project = self.current
         return in_force(self._new_sampling or None, project.settings.sampling or None if project else None, {})
 
@@ -226,13 +223,6 @@ class ProjectControl(QObject):
         if project_id is None:
             return None
         return next((project for project in self._store.projects() if project.id == project_id), None)
-
-    def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
-        try:
-            return read()
-        except StoreError as error:
-            self._notify(Notice.of_store(error))
-            return default
 
 
 def _model(own: str, project: StoredProject | None) -> InForce[str]:

@@ -60,7 +60,8 @@ class ProjectDialogs(QObject):
         from desktop.ui.instructions.delete_dialog import DeleteProjectDialog
 
         dialog = DeleteProjectDialog(project, self._controller.projects.n_conversations(project_id), self._window)
-        dialog.chosen.connect(lambda also: self._controller.delete_project(project_id, with_conversations=also))
+        delete = self._controller.conversations.delete_project
+        dialog.chosen.connect(lambda also: delete(project_id, with_conversations=also))
         dialog.open()
 
     def _ask(self, project: StoredProject | None, conversation_id: int | None) -> None:
@@ -68,7 +69,8 @@ class ProjectDialogs(QObject):
 
         others = [other.settings.name for other in self._controller.projects.all() if other != project]
         settings = project.settings if project is not None else None
-        dialog = ProjectDialog(settings, self._controller.models(), others, self._personas.choices, self._window)
+        models = self._controller.models.choices()
+        dialog = ProjectDialog(settings, models, others, self._personas.choices, self._window)
         dialog.persona_button.manage_requested.connect(lambda: self._personas.show(dialog))
         dialog.folder_requested.connect(lambda: self._choose_folder(dialog))
         dialog.chosen.connect(
@@ -96,7 +98,7 @@ class ProjectDialogs(QObject):
         choose_folder(dialog, title, lambda path: dialog.set_folder(str(path)))
 
     def _new_chat(self, project_id: int) -> None:
-        self._controller.new_chat(project_id)
+        self._controller.conversations.new_chat(project_id)
         self._window.composer.setFocus()
 
     def _project(self, project_id: int) -> StoredProject | None:

@@ -36,7 +36,7 @@ SECTIONS = ("installed", "small", "belle", "found")
 class LibraryDialog(Dialog):
     """All models. It is not modal: a download goes on while one chats, and when this window is closed.
 
-    `chosen` and `comparison_requested` have what `ChatController.load_model` takes, `details_requested` a
+    `chosen` and `comparison_requested` have what `ProjectControl.choose_model` takes, `details_requested` a
     `LibraryEntry`.
     """
 

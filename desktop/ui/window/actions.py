@@ -136,19 +136,19 @@ class WindowActions(QObject):
         window, controller = self._window, self._controller
         side = window.sidebar
         side.new_chat_requested.connect(self.new_chat)
-        side.opened.connect(controller.open_conversation)
-        side.delete_requested.connect(controller.delete)
-        side.pin_requested.connect(controller.set_pinned)
+        side.opened.connect(controller.conversations.open)
+        side.delete_requested.connect(controller.conversations.delete)
+        side.pin_requested.connect(controller.conversations.set_pinned)
         side.settings_requested.connect(partial(self.dialogs.show_settings, "general"))
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
         self.reader.changed.connect(self._update_actions)
         controller.conversation_opened.connect(self._conversation_opened)
         side.model.has_failed = controller.has_failed
-        side.model.typed_title = window.header.typed_title = partial(controller.typed_text, "title")
+        side.model.typed_title = window.header.typed_title = partial(controller.drafting.typed_text, "title")
         for renaming in (side.model, window.header):
-            renaming.renamed.connect(controller.rename)
-            renaming.title_typed.connect(partial(controller.save_typed_text, "title"))
+            renaming.renamed.connect(controller.conversations.rename)
+            renaming.title_typed.connect(partial(controller.drafting.set_typed_text, "title"))
         self.projects.connect_list(side.list)
         window.status.gauge.clicked.connect(self.dialogs.show_context)
         controller.edit_requested.connect(self.edit_message)
@@ -162,17 +162,17 @@ class WindowActions(QObject):
     def connect_transcript(self, transcript: TranscriptView) -> None:
         """Connect the transcript; called when it is created."""
         transcript.zoom_requested.connect(self._zoom)
-        transcript.regenerate_requested.connect(self._controller.regenerate)
+        transcript.regenerate_requested.connect(self._controller.messages.regenerate)
         transcript.edit_submitted.connect(self._save_edit)
-        transcript.edit_changed.connect(self._controller.save_edit)
-        transcript.version_requested.connect(self._controller.switch_version)
-        transcript.continue_requested.connect(self._controller.continue_answer)
-        transcript.answer_now_requested.connect(self._controller.answer_now)
+        transcript.edit_changed.connect(self._controller.drafting.set_edit)
+        transcript.version_requested.connect(self._controller.messages.switch_version)
+        transcript.continue_requested.connect(self._controller.messages.continue_answer)
+        transcript.answer_now_requested.connect(self._controller.messages.answer_now)
         transcript.source_requested.connect(self.dialogs.show_passage)
         transcript.save_code_requested.connect(self.code_saving.ask)
         transcript.compare_requested.connect(self._compare_on)
         transcript.remember_requested.connect(self.facts.remember)
-        transcript.pin_requested.connect(self._controller.set_message_pinned)
+        transcript.pin_requested.connect(self._controller.context.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
         links().refused.connect(self._link_refused)
@@ -205,7 +205,7 @@ class WindowActions(QObject):
         if self.reader.is_on:
             self.reader.leave()
         else:
-            self._controller.stop()
+            self._controller.messages.stop()
 
     def _toggle_sidebar(self) -> None:
         if self.reader.is_on:
@@ -227,7 +227,7 @@ class WindowActions(QObject):
 
     def new_chat(self) -> None:
         """An empty conversation with the keyboard in the composer."""
-        self._controller.new_chat()
+        self._controller.conversations.new_chat()
         self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def send(self, text: str) -> None:
@@ -237,7 +237,7 @@ class WindowActions(QObject):
         composer.sending = True
         conversation, files = self._controller.conversation, self.attachments.files()
         try:
-            stored = self._controller.send(text, files) if files else self._controller.send(text)
+            stored = self._controller.messages.send(text, files) if files else self._controller.messages.send(text)
         finally:
             composer.sending = False
         if stored:
@@ -245,7 +245,7 @@ class WindowActions(QObject):
             self.attachments.clear(conversation.id if conversation else None)
 
     def _save_edit(self, message_id: int, text: str) -> None:
-        if self._controller.edit(message_id, text):
+        if self._controller.messages.edit(message_id, text):
             self._window.transcript.end_edit(message_id)
 
     def _search(self) -> None:
@@ -258,7 +258,7 @@ class WindowActions(QObject):
         current = self._controller.conversation
         neighbour = self._window.sidebar.model.neighbour(current.id if current else None, step)
         if neighbour is not None:
-            self._controller.open_conversation(neighbour)
+            self._controller.conversations.open(neighbour)
 
     def _rename(self) -> None:
         if self._window.sidebar.list.hasFocus():
@@ -269,7 +269,7 @@ class WindowActions(QObject):
     def _answer_again(self) -> None:
         messages = self._window.transcript.messages()
         if messages:
-            self._controller.regenerate(messages[-1].id)
+            self._controller.messages.regenerate(messages[-1].id)
 
     def edit_last(self) -> None:
         """Open the editor of the last question."""

@@ -147,7 +147,7 @@ class WindowAttachments(QObject):
         conversation_id = self._open_id()
         if conversation_id not in self._chips:
             self._chips[conversation_id] = {}
-            for attachment in self._controller.draft_attachments(conversation_id):
+            for attachment in self._controller.drafting.attachments(conversation_id):
                 self._add_chip(conversation_id, self._attaching.restore(attachment), attachment)
         self._show()
 
@@ -184,7 +184,7 @@ class WindowAttachments(QObject):
 
     def _save(self, conversation_id: int | None) -> None:
         chips = sorted(self._chips[conversation_id].items())
-        self._controller.save_draft_attachments(conversation_id, tuple(chip.attachment for _, chip in chips))
+        self._controller.drafting.set_attachments(conversation_id, tuple(chip.attachment for _, chip in chips))
 
     def _count(self, number: int, tokens: int) -> None:
         for chips in self._chips.values():

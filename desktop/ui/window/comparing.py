@@ -64,8 +64,8 @@ class ComparisonDialogs(QObject):
         from desktop.ui.compare.dialog import ComparedQuestion
 
         if message_id is None:
-            return ComparedQuestion(Generate(0, (), self._controller.sampling()))
-        asked = self._controller.request_for(message_id)
+            return ComparedQuestion(Generate(0, (), self._controller.models.sampling()))
+        asked = self._controller.other_answers.request_for(message_id)
         return ComparedQuestion(asked[1], asked[0].text, asked[0].id) if asked is not None else None
 
     def _open(self, compared: ComparedQuestion, ref: str) -> None:
@@ -96,7 +96,7 @@ class ComparisonDialogs(QObject):
         if not entries:
             self._controller.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
             return None
-        present = self._controller.model_ref
+        present = self._controller.models.ref
         left = next((entry for entry in entries if entry.ref == present), entries[0])
         right = next((entry for entry in entries if entry.ref == ref), None) or _other(left, entries)
         return ModelsToCompare(entries, left.ref, right.ref, self._fit_of)
@@ -116,7 +116,7 @@ class ComparisonDialogs(QObject):
 
     def _keep(self, dialog: CompareDialog, side: str) -> None:
         answer = dialog.comparison.state(side).as_answer(dialog.columns[side].answered_by)
-        question_id = self._controller.keep_answer(dialog.question_id, dialog.asked, answer)
+        question_id = self._controller.other_answers.keep(dialog.question_id, dialog.asked, answer)
         if question_id is not None:
             dialog.show_kept(side, question_id)
 

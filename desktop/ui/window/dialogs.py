@@ -50,18 +50,18 @@ class WindowDialogs(QObject):
         from desktop.ui.file_dialog import choose_file
 
         title, pattern = translate("Window", "Open a model file"), translate("Window", "Models (*.gguf)")
-        choose_file(self._window, title, pattern, lambda path: self._controller.load_model(str(path)))
+        choose_file(self._window, title, pattern, lambda path: self._controller.projects.choose_model(str(path)))
 
     def choose_model(self, choice: ModelChoice) -> None:
         """Load a model that is on this computer; show in the library how to get another one."""
         if choice.status == "not_installed":
             self.show_library("small" if choice.group == "small" else "belle")
         else:
-            self._controller.load_model(choice.ref)
+            self._controller.projects.choose_model(choice.ref)
 
     def show_belle(self) -> None:
         """Show the BELLE models in the library; if one is installed, open the list of models."""
-        belle = [choice for choice in self._controller.models() if choice.group == "belle"]
+        belle = [choice for choice in self._controller.models.choices() if choice.group == "belle"]
         if belle and all(choice.status == "not_installed" for choice in belle):
             self.show_library("belle")
         else:
@@ -101,9 +101,9 @@ class WindowDialogs(QObject):
         for open_already in self._window.findChildren(LibraryDialog):
             open_already.close()
         dialog = LibraryDialog(
-            self._library, self._settings, lambda: controller.model_ref, self._window, section=section
+            self._library, self._settings, lambda: controller.models.ref, self._window, section=section
         )
-        dialog.chosen.connect(controller.load_model)
+        dialog.chosen.connect(controller.projects.choose_model)
         dialog.details_requested.connect(self._show_details)
         dialog.comparison_requested.connect(self.comparisons.compare_model)
         controller.model_changed.connect(dialog.follow_model)
@@ -117,12 +117,12 @@ class WindowDialogs(QObject):
             self._library,
             self._settings,
             self._window,
-            current=entry.ref == self._controller.model_ref,
-            loaded_with=self._controller.loaded_with(),
+            current=entry.ref == self._controller.models.ref,
+            loaded_with=self._controller.models.loaded_with(),
         )
         dialog.finished.connect(self._library.changed)
         dialog.templates_requested.connect(self.show_templates)
-        dialog.reload_requested.connect(self._controller.apply_settings)
+        dialog.reload_requested.connect(self._controller.models.apply_settings)
         dialog.cost_requested.connect(lambda: self._show_cost(entry))
         dialog.open()
 
@@ -139,21 +139,22 @@ class WindowDialogs(QObject):
         from desktop.ui.dialogs.template import TemplateDialog
 
         dialog = TemplateDialog(PurePath(info.path).name, info.template, self._window)
-        dialog.chosen.connect(self._controller.set_template)
+        dialog.chosen.connect(self._controller.models.set_template)
         self._controller.templates_listed.connect(dialog.show_options)
-        self._controller.request_templates(dialog.conversation())
+        self._controller.models.request_templates(dialog.conversation())
         dialog.open()
 
     def show_settings(self, page: Page) -> None:
         """Open the settings at a page."""
         from desktop.ui.dialogs.settings import SettingsDialog
 
-        base = self._controller.own_sampling()
+        models = self._controller.models
+        base = models.own_sampling()
         dialog = SettingsDialog(self._settings, self._window, page=page, base=base)
-        dialog.load_settings_changed.connect(self._controller.apply_settings)
-        dialog.show_saved_bytes(self._controller.saved_state_bytes())
-        dialog.delete_saved_requested.connect(self._controller.delete_saved_states)
-        dialog.delete_saved_requested.connect(lambda: dialog.show_saved_bytes(self._controller.saved_state_bytes()))
+        dialog.load_settings_changed.connect(models.apply_settings)
+        dialog.show_saved_bytes(models.saved_state_bytes())
+        dialog.delete_saved_requested.connect(models.delete_saved_states)
+        dialog.delete_saved_requested.connect(lambda: dialog.show_saved_bytes(models.saved_state_bytes()))
         dialog.templates_requested.connect(self.show_templates)
         dialog.set_can_choose_template(self._controller.model.info is not None)
         dialog.open()
@@ -171,8 +172,8 @@ class WindowDialogs(QObject):
 
         controller = self._controller
         conversation_id = controller.conversation.id if controller.conversation else None
-        typed = controller.typed_text("system_prompt", conversation_id)
-        text = controller.system_prompt if typed is None else typed
+        typed = controller.drafting.typed_text("system_prompt", conversation_id)
+        text = controller.conversations.system_prompt if typed is None else typed
         own_sampling = controller.projects.sampling()
         dialog = SystemPromptDialog(
             text,
@@ -182,8 +183,8 @@ class WindowDialogs(QObject):
             sampling=own_sampling.value if own_sampling.source == "conversation" else {},
         )
         dialog.persona_button.manage_requested.connect(lambda: self.personas.show(dialog))
-        dialog.typed.connect(lambda text: controller.save_typed_text("system_prompt", conversation_id, text))
-        dialog.rejected.connect(lambda: controller.save_typed_text("system_prompt", conversation_id, None))
+        dialog.typed.connect(lambda text: controller.drafting.set_typed_text("system_prompt", conversation_id, text))
+        dialog.rejected.connect(lambda: controller.drafting.set_typed_text("system_prompt", conversation_id, None))
         # Open until it is stored: when the store refuses, the text must not disappear with the dialog.
         dialog.chosen.connect(lambda text: dialog.accept() if self._save_system_prompt(dialog, text) else None)
         dialog.open()
@@ -191,11 +192,11 @@ class WindowDialogs(QObject):
     def _save_system_prompt(self, dialog: SystemPromptDialog, text: str) -> bool:
         """Store what the dialog has; a persona with a greeting begins the new conversation."""
         controller = self._controller
-        if not controller.set_system_prompt(text):
+        if not controller.conversations.set_system_prompt(text):
             return False
         controller.projects.choose_sampling(dialog.sampling)
         if dialog.greeting and controller.conversation is None:
-            return controller.begin(dialog.title, dialog.greeting)
+            return controller.conversations.begin(dialog.title, dialog.greeting)
         return True
 
     def show_server(self) -> None:
@@ -214,17 +215,17 @@ class WindowDialogs(QObject):
         from desktop.ui.dialogs.context import ContextDialog
 
         controller = self._controller
-        has_summary = controller.summary is not None
-        dialog = ContextDialog(controller.overflow, controller.usage, self._window, has_summary=has_summary)
-        dialog.chosen.connect(lambda overflow, default: controller.set_overflow(overflow, as_default=default))
+        has_summary = controller.context.summary is not None
+        dialog = ContextDialog(controller.context.overflow, controller.usage, self._window, has_summary=has_summary)
+        dialog.chosen.connect(lambda overflow, default: controller.context.set_overflow(overflow, as_default=default))
         dialog.summary_requested.connect(self.show_summary)
         controller.context_usage.connect(dialog.set_usage)
         dialog.open()
-        controller.count_context()
+        controller.context.count()
 
     def show_summary(self) -> None:
         """The summary that the model is sent, to be read, corrected or deleted."""
-        summary = self._controller.summary
+        summary = self._controller.context.summary
         if summary is None:
             return
         from desktop.ui.dialogs.summary import SummaryDialog
@@ -232,9 +233,9 @@ class WindowDialogs(QObject):
         controller = self._controller
         dialog = SummaryDialog(summary.text, self._window)
         dialog.chosen.connect(
-            lambda text: dialog.accept() if controller.edit_summary(summary.message_id, text) else None
+            lambda text: dialog.accept() if controller.context.edit_summary(summary.message_id, text) else None
         )
-        dialog.delete_requested.connect(lambda: dialog.accept() if controller.delete_summary() else None)
+        dialog.delete_requested.connect(lambda: dialog.accept() if controller.context.delete_summary() else None)
         dialog.open()
 
     def show_about(self) -> None:

@@ -42,7 +42,7 @@ class DroppedFiles:
         if len(paths) == 1 and self._exchange.takes(paths[0]):
             self._exchange.offer_import(paths[0])
         elif len(paths) == 1 and not files:
-            self._controller.load_model(paths[0])
+            self._controller.projects.choose_model(paths[0])
         else:
             self._reader.leave()  # the files are shown above the composer
             self._attachments.attach(files)

@@ -100,10 +100,10 @@ class WindowLayout(QMainWindow):
         self._column.insertWidget(self._column.indexOf(self.pages), widget)
 
     def _summaries(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
-        return self.controller.summaries(limit, before)
+        return self.controller.conversations.summaries(limit, before)
 
     def _search(self, text: str) -> list[SearchHit]:
-        return self.controller.search(text)
+        return self.controller.conversations.search(text)
 
     # Widgets that are created later
 

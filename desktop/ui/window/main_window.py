@@ -61,7 +61,7 @@ class MainWindow(WindowLayout):
         self._attached = True
         self.setAcceptDrops(True)
         self._listen()
-        self.composer.restore(controller.draft(None))
+        self.composer.restore(controller.drafting.draft(None))
         if self._was_painted:
             self.complete()
 
@@ -87,9 +87,9 @@ class MainWindow(WindowLayout):
         # At once, because these widgets can be used already; `WindowActions` connects the others later.
         self.sidebar.hit_opened.connect(self.jump_to)
         self.composer.send_requested.connect(self._send)
-        self.composer.stop_requested.connect(controller.stop)
+        self.composer.stop_requested.connect(controller.messages.stop)
         self.composer.edit_last_requested.connect(self._edit_last)
-        self.composer.draft_changed.connect(controller.save_draft)
+        self.composer.draft_changed.connect(controller.drafting.set_draft)
         self._model_changed(controller.model)
 
     def _send(self, text: str) -> None:
@@ -111,13 +111,13 @@ class MainWindow(WindowLayout):
         self._conversation = conversation
         conversation_id = conversation.id if conversation else None
         if not self.composer.sending:
-            self.composer.set_conversation(conversation_id, self.controller.draft(conversation_id))
+            self.composer.set_conversation(conversation_id, self.controller.drafting.draft(conversation_id))
         else:  # the new conversation got an id; its text stays until `send` has returned
             self.composer.move_to_conversation(conversation_id)
         self.sidebar.set_open(conversation_id)
         if messages or self._transcript is not None:
             self._show_messages(conversation, messages)
-            self.transcript.restore_edits(self.controller.edits())
+            self.transcript.restore_edits(self.controller.drafting.edits(conversation_id))
         self._show_welcome(shown=not messages)
         self._update_title()
         if self._pending_jump is not None:
@@ -132,14 +132,14 @@ class MainWindow(WindowLayout):
     def _path_changed(self, conversation: StoredConversation, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
         self._show_messages(conversation, messages, keep_position=True)
-        self.transcript.restore_edits(self.controller.edits())
+        self.transcript.restore_edits(self.controller.drafting.edits(conversation.id))
         self._show_welcome(shown=not messages)
 
     def _show_messages(
         self, conversation: StoredConversation | None, messages: list[StoredMessage], *, keep_position: bool = False
     ) -> None:
         left_out = conversation.left_out if conversation else ()
-        summary = self.controller.summary if left_out else None
+        summary = self.controller.context.summary if left_out else None
         covered = summary.covers if summary else ()
         self.transcript.set_path(messages, left_out=left_out, covered=covered, keep_position=keep_position)
 
@@ -288,7 +288,7 @@ class MainWindow(WindowLayout):
     def jump_to(self, conversation_id: int, message_id: int | None, text: str) -> None:
         """Open a conversation at a message, with the searched text marked."""
         self._pending_jump = (message_id, text) if message_id is not None else None
-        self.controller.open_conversation(conversation_id, message_id)
+        self.controller.conversations.open(conversation_id, message_id)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files."""

@@ -59,8 +59,8 @@ class HeaderMenus:
         self._add_project_model(menu)
         fill_model_menu(
             menu,
-            self._controller.models(),
-            current=self._controller.model_ref,
+            self._controller.models.choices(),
+            current=self._controller.models.ref,
             choose=self._dialogs.choose_model,
             open_file=self._actions["open_model"],
         )
@@ -76,7 +76,7 @@ class HeaderMenus:
         model, project = projects.model(), projects.current
         if model.source == "general":
             return
-        names = {choice.ref: choice.title for choice in self._controller.models()}
+        names = {choice.ref: choice.title for choice in self._controller.models.choices()}
         name = caption(names.get(model.value, PurePath(model.value).name))
         if model.source == "conversation":
             menu.addAction(translate("Window", "{name}, for this chat alone").format(name=name)).setEnabled(False)
@@ -128,12 +128,12 @@ class HeaderMenus:
         about.triggered.connect(self._dialogs.show_about)
 
     def _add_thinking(self, menu: QMenu) -> None:
-        thinks = self._controller.thinks
+        thinks = self._controller.models.thinks
         if thinks is not None:
             action = menu.addAction(translate("Window", "Think before answering"))
             action.setCheckable(True)
             action.setChecked(thinks)
-            action.toggled.connect(self._controller.set_thinking)
+            action.toggled.connect(self._controller.models.set_thinking)
 
     def _add_project(self, menu: QMenu) -> None:
         project = self._controller.projects.current

@@ -110,9 +110,9 @@ class OutsideWindow(QObject):
         if quick is None:
             return
         if quick.chat.conversation_id is None:
-            self._controller.new_chat()
+            self._controller.conversations.new_chat()
         else:
-            self._controller.open_conversation(quick.chat.conversation_id)
+            self._controller.conversations.open(quick.chat.conversation_id)
         if quick.typed:
             composer = self._window.composer
             composer.set_text("\n".join(filter(None, (composer.editor.toPlainText(), quick.typed))))
@@ -125,7 +125,7 @@ class OutsideWindow(QObject):
         self._quick = None
 
     def _new_chat(self) -> None:
-        self._controller.new_chat()
+        self._controller.conversations.new_chat()
         self._window.bring_to_front()
 
     def _on_notice(self, notice: Notice) -> None:

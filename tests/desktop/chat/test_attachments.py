@@ -21,13 +21,13 @@ def test_a_file_is_fenced_under_its_name_and_says_what_is_cut() -> None:
 
 
 def test_a_file_is_sent_again_with_the_history_and_with_another_version(desk: Desk) -> None:
-    desk.controller.load_model("starter")
-    desk.controller.send("What?", (NOTES,))
+    desk.controller.projects.choose_model("starter")
+    desk.controller.messages.send("What?", (NOTES,))
     assert prompts(desk)[-1] == [with_attachments("What?", (NOTES,))]
     assert desk.path[0].text == "What?"
-    desk.controller.stop()
+    desk.controller.messages.stop()
     desk.engines.last.finish("stopped")
-    desk.controller.edit(desk.path[0].id, "And?")
+    desk.controller.messages.edit(desk.path[0].id, "And?")
     assert prompts(desk)[-1] == [with_attachments("And?", (NOTES,))]
 
 
@@ -44,7 +44,7 @@ def test_files_of_an_earlier_run_are_counted_as_soon_as_there_is_a_model_and_aga
     idle_desk.controller.start()
     assert counts(idle_desk) == [[first, second]]
     attaching.forget(first)
-    idle_desk.controller.set_template("chatml")
+    idle_desk.controller.models.set_template("chatml")
     assert counts(idle_desk) == [[first, second, second]]
     third = attaching.restore(NOTES)
     assert counts(idle_desk) == [[first, second, second, third]]

@@ -19,7 +19,7 @@ BLOCK = (
 
 def system_prompt(desk: Desk) -> str:
     """What the model is sent before the first message of the open conversation, which is asked something."""
-    assert desk.controller.send("Why?")
+    assert desk.controller.messages.send("Why?")
     desk.engines.last.say("Because.")
     desk.engines.last.finish()
     first = desk.engines.last.request.messages[0]
@@ -46,10 +46,10 @@ def test_nothing_is_sent_until_it_is_switched_on(desk: Desk) -> None:
 
 def test_facts_follow_the_system_prompt_whose_beginning_stays(knowing: Desk) -> None:
     assert system_prompt(knowing) == BLOCK
-    knowing.controller.set_system_prompt("Be brief.")
+    knowing.controller.conversations.set_system_prompt("Be brief.")
     assert system_prompt(knowing) == f"Be brief.\n\n{BLOCK}"
     project = knowing.controller.projects.save(None, ProjectSettings("Thesis", "Be strict."))
-    knowing.controller.new_chat(project.id)
+    knowing.controller.conversations.new_chat(project.id)
     assert system_prompt(knowing) == f"Be strict.\n\n{BLOCK}"
     assert knowing.store.conversation(2).system_prompt == ""
 
@@ -64,7 +64,7 @@ def test_a_conversation_opts_out_alone(knowing: Desk) -> None:
     facts.use_here(False)
     assert system_prompt(knowing) == ""
     assert not facts.used_here().value
-    knowing.controller.new_chat()
+    knowing.controller.conversations.new_chat()
     assert facts.used_here().value
     assert system_prompt(knowing) == BLOCK
     facts.use_here(False)
@@ -73,7 +73,7 @@ def test_a_conversation_opts_out_alone(knowing: Desk) -> None:
 
 def test_a_project_opts_out_and_a_conversation_in_it_may_opt_in(knowing: Desk) -> None:
     project = knowing.controller.projects.save(None, ProjectSettings("Work", uses_facts=False))
-    knowing.controller.new_chat(project.id)
+    knowing.controller.conversations.new_chat(project.id)
     assert not knowing.controller.facts.used_here().value
     assert system_prompt(knowing) == ""
     knowing.controller.facts.use_here(True)

@@ -21,20 +21,20 @@ def sent(desk: Desk) -> list[tuple[str, str]]:
 
 
 def ask(desk: Desk, text: str = "Why is the sky blue?") -> None:
-    assert desk.controller.send(text)
+    assert desk.controller.messages.send(text)
     desk.engines.last.say("Because.")
     desk.engines.last.finish()
 
 
 def test_a_new_conversation_begins_with_the_greeting_and_is_named_by_the_first_question(desk: Desk) -> None:
-    desk.controller.save_draft(None, "half a question")
-    desk.controller.set_system_prompt(TEACHER.system_prompt)
+    desk.controller.drafting.set_draft(None, "half a question")
+    desk.controller.conversations.set_system_prompt(TEACHER.system_prompt)
     desk.controller.projects.choose_sampling(TEACHER.sampling)
-    assert desk.controller.begin(TEACHER.name, TEACHER.greeting)
+    assert desk.controller.conversations.begin(TEACHER.name, TEACHER.greeting)
     chat = desk.controller.conversation
     assert chat is not None
     assert (chat.title, chat.system_prompt, chat.sampling) == ("Teacher", "Be patient.", {"temperature": 0.3})
-    assert desk.controller.draft(chat.id) == "half a question"
+    assert desk.controller.drafting.draft(chat.id) == "half a question"
     ask(desk)
     assert sent(desk) == [
         ("system", "Be patient."),
@@ -43,11 +43,11 @@ def test_a_new_conversation_begins_with_the_greeting_and_is_named_by_the_first_q
     ]
     assert desk.engines.last.request.sampling.temperature == 0.3
     assert desk.store.conversation(chat.id).title == "Why is the sky blue"
-    desk.controller.rename(chat.id, "Sky")
+    desk.controller.conversations.rename(chat.id, "Sky")
     ask(desk, "And at night?")
     assert desk.store.conversation(chat.id).title == "Sky"
-    desk.controller.new_chat()
-    assert (desk.controller.system_prompt, desk.controller.projects.sampling().value) == ("", {})
+    desk.controller.conversations.new_chat()
+    assert (desk.controller.conversations.system_prompt, desk.controller.projects.sampling().value) == ("", {})
 
 
 def test_sampling_values_are_of_the_conversation_the_project_or_the_settings(desk: Desk) -> None:

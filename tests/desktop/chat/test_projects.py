@@ -24,7 +24,7 @@ def project(
 
 def ask(desk: Desk, text: str = "Why?") -> int:
     """Ask in the open conversation, and let the engine answer."""
-    assert desk.controller.send(text)
+    assert desk.controller.messages.send(text)
     desk.engines.last.say("Because.")
     desk.engines.last.finish()
     assert desk.controller.conversation is not None
@@ -50,13 +50,13 @@ def other(desk: Desk, tmp_path: Path) -> str:
 
 def test_a_new_conversation_in_a_project_is_asked_with_its_system_prompt(desk: Desk) -> None:
     thesis = project(desk, system_prompt="Be strict.")
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     assert desk.controller.projects.current == thesis
     chat = ask(desk)
     assert sent(desk) == [("system", "Be strict."), ("user", "Why?")]
     assert desk.store.conversation(chat).project_id == thesis.id
     assert desk.store.conversation(chat).system_prompt == ""
-    desk.controller.new_chat()
+    desk.controller.conversations.new_chat()
     assert desk.controller.projects.current is None
     ask(desk)
     assert sent(desk) == [("user", "Why?")]
@@ -66,12 +66,12 @@ def test_a_changed_project_prompt_holds_from_the_next_question_on_where_there_is
     thesis = project(desk, system_prompt="Be strict.")
     chats = []
     for own in ("", "Be brief."):
-        desk.controller.new_chat(thesis.id)
-        desk.controller.set_system_prompt(own)
+        desk.controller.conversations.new_chat(thesis.id)
+        desk.controller.conversations.set_system_prompt(own)
         chats.append(ask(desk))
     desk.controller.projects.save(thesis.id, ProjectSettings("Thesis", "Be kind."))
     for chat, expected in zip(chats, ("Be kind.", "Be brief."), strict=True):
-        desk.controller.open_conversation(chat)
+        desk.controller.conversations.open(chat)
         ask(desk)
         assert sent(desk)[0] == ("system", expected)
 
@@ -80,7 +80,7 @@ def test_what_holds_is_told_with_its_source(desk: Desk) -> None:
     projects = desk.controller.projects
     thesis = project(desk, system_prompt="Be strict.", folder="/papers")
     assert projects.system_prompt() == InForce("", "general")
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     assert projects.system_prompt() == InForce("Be strict.", "project")
     assert desk.controller.documents.in_force == InForce("/papers", "project")
     desk.controller.documents.choose("")
@@ -89,7 +89,7 @@ def test_what_holds_is_told_with_its_source(desk: Desk) -> None:
     assert desk.controller.documents.in_force == InForce("", "conversation")
     desk.controller.documents.use_project()
     assert desk.controller.documents.in_force == InForce("/papers", "project")
-    desk.controller.set_system_prompt("Be brief.")
+    desk.controller.conversations.set_system_prompt("Be brief.")
     assert projects.system_prompt() == InForce("Be brief.", "conversation")
 
 
@@ -107,7 +107,7 @@ def test_a_conversation_that_is_moved_gets_what_its_new_project_has(desk: Desk) 
 
 def test_the_project_of_the_new_conversation_is_there_after_a_restart(desk: Desk) -> None:
     thesis = project(desk)
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     assert desk.store.new_project() == thesis.id
 
 
@@ -116,7 +116,7 @@ def test_the_projects_model_is_loaded_when_it_is_asked_and_stays_out_of_other_co
 ) -> None:
     thesis = project(desk, model=other)
     first = ask(desk)
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     assert desk.controller.projects.model() == InForce(other, "project")
     assert len(loads(desk)) == 1  # opening it loads nothing
     assert not desk.controller.projects.model_is_loaded
@@ -124,7 +124,7 @@ def test_the_projects_model_is_loaded_when_it_is_asked_and_stays_out_of_other_co
     assert [Path(load).name for load in loads(desk)][1:] == ["copied.gguf"]
     assert desk.controller.projects.model_is_loaded
     assert desk.controller._settings.model == "starter"  # the next start loads this one
-    desk.controller.open_conversation(first)
+    desk.controller.conversations.open(first)
     ask(desk)
     assert len(loads(desk)) == 3 and loads(desk)[2] == loads(desk)[0]
 
@@ -132,20 +132,20 @@ def test_the_projects_model_is_loaded_when_it_is_asked_and_stays_out_of_other_co
 def test_settings_that_load_the_model_again_do_not_make_a_projects_model_the_general_one(
     desk: Desk, other: str
 ) -> None:
-    desk.controller.new_chat(project(desk, model=other).id)
+    desk.controller.conversations.new_chat(project(desk, model=other).id)
     ask(desk)
-    desk.controller.apply_settings()
+    desk.controller.models.apply_settings()
     assert loads(desk)[-1] == "copied.gguf"
     assert desk.controller._settings.model == "starter"
 
 
 def test_questions_for_two_models_are_answered_one_after_the_other(desk: Desk, other: str) -> None:
     thesis = project(desk, model=other)
-    desk.controller.send("one")
-    desk.controller.new_chat(thesis.id)
-    desk.controller.send("two")
+    desk.controller.messages.send("one")
+    desk.controller.conversations.new_chat(thesis.id)
+    desk.controller.messages.send("two")
     assert len(loads(desk)) == 1  # the first answer is not broken off
-    assert desk.controller._answers.waiting(desk.controller.conversation.id) == "answer"
+    assert desk.controller.answers.waiting(desk.controller.conversation.id) == "answer"
     desk.engines.last.finish()
     assert loads(desk)[-1] == "copied.gguf"
     assert sent(desk) == [("user", "two")]
@@ -153,18 +153,18 @@ def test_questions_for_two_models_are_answered_one_after_the_other(desk: Desk, o
 
 def test_a_model_chosen_in_a_project_with_a_model_is_of_that_conversation_alone(desk: Desk, other: str) -> None:
     thesis = project(desk, model=other)
-    desk.controller.new_chat(thesis.id)
-    desk.controller.load_model("starter")
+    desk.controller.conversations.new_chat(thesis.id)
+    desk.controller.projects.choose_model("starter")
     chat = ask(desk)
     assert desk.store.conversation(chat).own_model == "starter"
     assert desk.controller.projects.model() == InForce("starter", "conversation")
     desk.controller.projects.forget_own_model()
     ask(desk)
     assert loads(desk)[-1] == "copied.gguf"
-    desk.controller.load_model("starter")
+    desk.controller.projects.choose_model("starter")
     assert desk.store.conversation(chat).own_model == "starter"
-    desk.controller.new_chat()
-    desk.controller.load_model(other)
+    desk.controller.conversations.new_chat()
+    desk.controller.projects.choose_model(other)
     assert desk.controller._settings.model == other
 
 
@@ -172,7 +172,7 @@ def test_a_model_chosen_in_a_project_with_a_model_is_of_that_conversation_alone(
 def test_a_projects_model_that_does_not_exist_is_reported_once_and_the_chosen_one_answers(
     desk: Desk, gone: str
 ) -> None:
-    desk.controller.new_chat(project(desk, model=gone).id)
+    desk.controller.conversations.new_chat(project(desk, model=gone).id)
     ask(desk)
     ask(desk)
     assert [notice.kind for notice in desk.notices] == ["project_model_refused"]
@@ -183,9 +183,9 @@ def test_a_projects_model_that_does_not_exist_is_reported_once_and_the_chosen_on
 def test_a_projects_model_that_cannot_be_loaded_is_reported_and_the_chosen_one_answers(
     desk: Desk, other: str, qtbot: object
 ) -> None:
-    desk.controller.new_chat(project(desk, model=other).id)
+    desk.controller.conversations.new_chat(project(desk, model=other).id)
     desk.engines.options["ready_at_once"] = False
-    desk.controller.send("Why?")
+    desk.controller.messages.send("Why?")
     assert loads(desk)[-1] == "copied.gguf"
     failing = desk.engines.last
     desk.engines.options["ready_at_once"] = True
@@ -197,11 +197,11 @@ def test_a_projects_model_that_cannot_be_loaded_is_reported_and_the_chosen_one_a
 
 def test_a_deleted_project_keeps_its_conversations_unless_asked(desk: Desk) -> None:
     thesis = project(desk, system_prompt="Be strict.")
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     chat = ask(desk)
-    desk.controller.delete_project(thesis.id)
+    desk.controller.conversations.delete_project(thesis.id)
     assert desk.controller.projects.all() == []
-    assert [row.id for row in desk.controller.summaries()] == [chat]
+    assert [row.id for row in desk.controller.conversations.summaries()] == [chat]
     ask(desk)
     assert sent(desk)[0][0] == "user"
     desk.controller.act(desk.notices[-1].key, "undo")
@@ -214,10 +214,10 @@ def test_a_project_is_deleted_with_its_conversations_and_all_come_back(desk: Des
     thesis = project(desk)
     chats = []
     for text in ("one", "two"):
-        desk.controller.new_chat(thesis.id)
+        desk.controller.conversations.new_chat(thesis.id)
         chats.append(ask(desk, text))
-    desk.controller.delete_project(thesis.id, with_conversations=True)
-    assert (desk.controller.conversation, desk.controller.summaries()) == (None, [])
+    desk.controller.conversations.delete_project(thesis.id, with_conversations=True)
+    assert (desk.controller.conversation, desk.controller.conversations.summaries()) == (None, [])
     assert (desk.notices[-1].kind, desk.notices[-1].details["n_conversations"]) == ("project_deleted", 2)
     desk.controller.act(desk.notices[-1].key, "undo")
     assert sorted(row.id for row in desk.store.conversations(project_id=thesis.id)) == chats
@@ -227,7 +227,7 @@ def test_only_another_folder_is_looked_through_and_folding_looks_at_nothing(desk
     thesis = project(desk, folder=str(tmp_path))
     documents, counts = desk.controller.documents, []
     documents.changed.connect(lambda: counts.append(documents.folder))
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     documents.opened()
     desk.controller.projects.set_collapsed(thesis.id, True)
     desk.controller.projects.save(thesis.id, ProjectSettings("Thesis", "Be kind.", folder=str(tmp_path)))
@@ -239,8 +239,8 @@ def test_only_another_folder_is_looked_through_and_folding_looks_at_nothing(desk
 def test_the_list_shows_each_conversation_once(desk: Desk) -> None:
     thesis = project(desk)
     loose = ask(desk)
-    desk.controller.new_chat(thesis.id)
+    desk.controller.conversations.new_chat(thesis.id)
     inside = ask(desk)
-    assert [row.id for row in desk.controller.summaries()] == [loose]
+    assert [row.id for row in desk.controller.conversations.summaries()] == [loose]
     assert [row.id for row in desk.controller.projects.conversations(thesis.id, 10)] == [inside]
-    assert {hit.conversation_id for hit in desk.controller.search("Why")} == {loose, inside}
+    assert {hit.conversation_id for hit in desk.controller.conversations.search("Why")} == {loose, inside}

@@ -36,7 +36,7 @@ def banners(desk: Desk) -> Banners:
 
 
 def begin(desk: Desk) -> int:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     desk.engines.last.say("begun ")
     assert desk.controller.conversation is not None
     return desk.controller.conversation.id
@@ -46,11 +46,11 @@ def test_a_full_disk_is_one_banner_for_answer_draft_and_question(desk: Desk, ban
     conversation_id = begin(desk)
     with full_disk(desk.store):
         desk.engines.last.say(LONG)
-        desk.controller.save_draft(conversation_id, LONG)
+        desk.controller.drafting.set_draft(conversation_id, LONG)
         assert not desk.controller.save()
         desk.engines.last.finish()
         assert banners.came == ["disk_full"]
-        assert not desk.controller.send(LONG)
+        assert not desk.controller.messages.send(LONG)
         assert list(banners.shown.values()) == ["disk_full"]
     assert desk.controller.save()
     assert banners.shown == {}
@@ -60,9 +60,9 @@ def test_it_stays_until_the_last_is_stored(desk: Desk, banners: Banners) -> None
     conversation_id = begin(desk)
     with full_disk(desk.store):
         desk.engines.last.say(LONG)
-        desk.controller.save_draft(conversation_id, LONG)
+        desk.controller.drafting.set_draft(conversation_id, LONG)
         assert not desk.controller.save()
-        desk.controller.save_draft(conversation_id, "")  # this one the store takes
+        desk.controller.drafting.set_draft(conversation_id, "")  # this one the store takes
         assert not desk.controller.save()
         assert desk.store.draft(conversation_id) == ""
         assert list(banners.shown.values()) == ["disk_full"]
@@ -74,8 +74,8 @@ def test_it_does_not_come_again_for_an_answer_that_is_still_refused(desk: Desk, 
     with full_disk(desk.store):
         desk.engines.last.say(LONG)
         assert not desk.controller.save()
-        desk.controller.new_chat()
-        desk.controller.send("Another")  # small enough for the room that is left
+        desk.controller.conversations.new_chat()
+        desk.controller.messages.send("Another")  # small enough for the room that is left
         assert not desk.controller.save()
     assert banners.came == ["disk_full"]
 
@@ -83,23 +83,23 @@ def test_it_does_not_come_again_for_an_answer_that_is_still_refused(desk: Desk, 
 def test_where_nothing_can_be_written_typing_says_nothing_more(desk: Desk, banners: Banners) -> None:
     desk.store._db.refuse_changes(desk.store._db.path)
     desk.store.is_read_only = True
-    desk.controller.save_draft(None, "typed")
+    desk.controller.drafting.set_draft(None, "typed")
     assert not desk.controller.save()
     assert banners.came == []
-    assert desk.controller.draft(None) == "typed"
+    assert desk.controller.drafting.draft(None) == "typed"
 
 
 def test_an_edit_of_an_answer_that_is_only_here_is_saved_with_it(desk: Desk) -> None:
     from tests.desktop.chat.test_unsaved import fill, on_screen
 
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     with full_disk(desk.store):
         fill(desk.store)
         desk.engines.last.say("first ")
         desk.engines.last.finish()
         shown = on_screen(desk)[-1]
         assert shown.id < 0
-        desk.controller.save_edit(shown.id, "edited")
+        desk.controller.drafting.set_edit(shown.id, "edited")
         assert not desk.controller.save()
     assert desk.controller.save()
     assert list(edits(desk.store)) == ["edited"]

@@ -55,16 +55,16 @@ def test_a_store_that_cannot_be_asked_deletes_nothing(store: Store, monkeypatch:
 def test_nothing_of_a_conversation_is_read_ahead_that_was_deleted_while_it_was_counted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.controller.send("one")
+    desk.controller.messages.send("one")
     engine = desk.engines.last
     engine.say("two")
     engine.finish()
     conversation = desk.controller.conversation
     assert conversation is not None
     monkeypatch.setattr(engine, "count", engine.commands.append)  # an engine that is busy answers later
-    desk.controller.count_context()
+    desk.controller.context.count()
     counting = engine.commands[-1]
-    desk.controller.delete(conversation.id)
+    desk.controller.conversations.delete(conversation.id)
     engine.on_event(Counted(counting.id, 6, 2048))  # type: ignore[attr-defined]
     after = engine.commands[engine.commands.index(("forget", state_name(conversation))) :]
     assert not any(isinstance(c, ReadAhead) and c.conversation == state_name(conversation) for c in after)
@@ -79,6 +79,6 @@ def test_what_was_saved_before_the_setting_was_zero_is_gone_at_the_next_start(id
 
 def test_the_model_that_is_loaded_is_told_that_the_states_were_deleted(desk: Desk) -> None:
     save("1-0")
-    desk.controller.delete_saved_states()
+    desk.controller.models.delete_saved_states()
     assert ("forget", "") in desk.engines.last.commands
     assert saved_states().names() == set()

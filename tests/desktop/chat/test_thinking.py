@@ -14,7 +14,7 @@ def think(engine: FakeEngine, text: str) -> None:
 
 
 def test_it_is_stored_apart_and_not_sent_in_later_turns(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     think(engine, "Let me ")
     think(engine, "see.")
@@ -24,16 +24,16 @@ def test_it_is_stored_apart_and_not_sent_in_later_turns(desk: Desk) -> None:
     answer = desk.path[-1]
     assert (answer.text, answer.thinking) == ("Hello", "Let me see.")
     assert answer.thinking_seconds is not None and answer.thinking_seconds >= 0
-    desk.controller.send("And?")
+    desk.controller.messages.send("And?")
     assert [m.content for m in engine.request.messages] == ["Hi", "Hello", "And?"]
-    assert desk.controller.search("see") == []
+    assert desk.controller.conversations.search("see") == []
 
 
 def test_the_window_hears_of_it_in_order(desk: Desk) -> None:
     heard: list[str] = []
     for name in ("answer_thinking", "answer_text"):
         getattr(desk.controller, name).connect(lambda _, text: heard.append(text))
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     think(engine, "hm")
     engine.say("yes")
@@ -46,13 +46,13 @@ def test_the_window_hears_of_it_in_order(desk: Desk) -> None:
 
 
 def test_a_thought_that_was_stopped_is_kept_and_thought_anew(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     think(engine, "half a thought")
-    desk.controller.stop()
+    desk.controller.messages.stop()
     engine.finish("stopped")
     assert (desk.path[-1].status, desk.path[-1].thinking) == ("stopped", "half a thought")
-    desk.controller.continue_answer(desk.path[-1].id)
+    desk.controller.messages.continue_answer(desk.path[-1].id)
     think(engine, "a whole one")
     engine.on_event(Text(engine.request.id, "Hello"))
     engine.finish()
@@ -60,11 +60,11 @@ def test_a_thought_that_was_stopped_is_kept_and_thought_anew(desk: Desk) -> None
 
 
 def test_a_thought_alone_can_be_ended(desk: Desk) -> None:
-    desk.controller.answer_now()  # nothing is thought: nothing happens
-    desk.controller.send("Hi")
+    desk.controller.messages.answer_now()  # nothing is thought: nothing happens
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     think(engine, "on and on")
-    desk.controller.answer_now()
+    desk.controller.messages.answer_now()
     assert engine.commands[-1] == ("answer_now", engine.request.id)
     engine.say("Hello")
     engine.finish()
@@ -72,7 +72,7 @@ def test_a_thought_alone_can_be_ended(desk: Desk) -> None:
 
 
 def test_a_thought_that_only_the_end_tells_is_taken_out_of_the_answer(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("Let me see.\n</think>\nHello")
     engine.on_event(Done(engine.request.id, "end", "Hello", Stats(), "Let me see."))
@@ -81,15 +81,15 @@ def test_a_thought_that_only_the_end_tells_is_taken_out_of_the_answer(desk: Desk
 
 
 def test_the_switch_is_remembered_for_the_model(desk: Desk) -> None:
-    assert desk.controller.thinks is None
-    desk.controller.set_thinking(False)
-    desk.controller.send("Hi")
+    assert desk.controller.models.thinks is None
+    desk.controller.models.set_thinking(False)
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     assert engine.request.thinking is False
     engine.finish()
     engine.on_event(Ready(dataclasses.replace(model_info(engine.loads[-1]), can_switch_thinking=True)))
-    assert desk.controller.thinks is False
-    desk.controller.set_thinking(True)
-    assert desk.controller.thinks is True
-    desk.controller.send("Hi")
+    assert desk.controller.models.thinks is False
+    desk.controller.models.set_thinking(True)
+    assert desk.controller.models.thinks is True
+    desk.controller.messages.send("Hi")
     assert engine.request.thinking is True

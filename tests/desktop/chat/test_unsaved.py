@@ -19,13 +19,13 @@ def on_screen(desk: Desk) -> list[StoredMessage]:
     """What the window would show of the open conversation."""
     opened: list[list[StoredMessage]] = []
     connection = desk.controller.conversation_opened.connect(lambda _, path: opened.append(path))
-    desk.controller.open_conversation(desk.controller.conversation.id)
+    desk.controller.conversations.open(desk.controller.conversation.id)
     desk.controller.conversation_opened.disconnect(connection)
     return opened[-1]
 
 
 def test_an_answer_that_ends_on_a_full_disk_is_stored_when_there_is_space(desk: Desk, qtbot: QtBot) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("begun ")
     with full_disk(desk.store):
@@ -41,7 +41,7 @@ def test_an_answer_that_ends_on_a_full_disk_is_stored_when_there_is_space(desk: 
 
 
 def test_an_answer_that_begins_on_a_full_disk_is_shown_and_stored_later(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     with full_disk(desk.store):
         fill(desk.store)
@@ -58,34 +58,34 @@ def test_an_answer_that_begins_on_a_full_disk_is_shown_and_stored_later(desk: De
 
 
 def test_the_next_question_is_asked_with_all_of_the_answer_or_not_at_all(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("begun ")
     with full_disk(desk.store):
         engine.say(LONG)
         engine.finish()
-        assert not desk.controller.send("And then?")
+        assert not desk.controller.messages.send("And then?")
         assert len(engine.requests) == 1
-    assert desk.controller.send("And then?")
+    assert desk.controller.messages.send("And then?")
     assert [m.content for m in engine.request.messages] == ["Hi", "begun " + LONG, "And then?"]
     assert [m.text for m in desk.path] == ["Hi", "begun " + LONG, "And then?"]
 
 
 @pytest.mark.parametrize("ending", ["stop", "die", "load", "fail"])
 def test_whatever_ends_an_answer_keeps_all_of_it(desk: Desk, ending: str) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("begun ")
     with full_disk(desk.store):
         engine.say(LONG)
         match ending:
             case "stop":
-                desk.controller.stop()
+                desk.controller.messages.stop()
                 engine.finish("stopped")
             case "die":
                 engine.die()
             case "load":
-                desk.controller.load_model("starter")
+                desk.controller.projects.choose_model("starter")
             case "fail":
                 engine.fail("backend_error")
         assert on_screen(desk)[-1].text == "begun " + LONG
@@ -95,11 +95,11 @@ def test_whatever_ends_an_answer_keeps_all_of_it(desk: Desk, ending: str) -> Non
 
 
 def test_the_answer_of_another_chat_waits_for_space_too(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("begun ")
     first = desk.controller.conversation.id
-    desk.controller.new_chat()
+    desk.controller.conversations.new_chat()
     with full_disk(desk.store):
         engine.say(LONG)
         engine.finish()
@@ -113,7 +113,7 @@ def test_closing_writes_what_was_refused_before(qtbot: QtBot, tmp_path: Path) ->
     with Store.open(tmp_path / "chat.sqlite3") as store:
         desk = make_desk(store, engines)
         desk.controller.start()
-        desk.controller.send("Hi")
+        desk.controller.messages.send("Hi")
         engines.last.say("begun ")
         with full_disk(store):
             engines.last.say(LONG)
@@ -123,30 +123,30 @@ def test_closing_writes_what_was_refused_before(qtbot: QtBot, tmp_path: Path) ->
 
 
 def test_an_answer_that_is_only_here_can_be_continued_and_edited(desk: Desk) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     with full_disk(desk.store):
         fill(desk.store)
         engine.say("first ")
-        desk.controller.stop()
+        desk.controller.messages.stop()
         engine.finish("stopped")
         shown = on_screen(desk)[-1]
         assert shown.id < 0
-        desk.controller.continue_answer(shown.id)
+        desk.controller.messages.continue_answer(shown.id)
         assert len(engine.requests) == 1
-    desk.controller.save_edit(shown.id, "edited")
-    desk.controller.continue_answer(shown.id)
+    desk.controller.drafting.set_edit(shown.id, "edited")
+    desk.controller.messages.continue_answer(shown.id)
     assert engine.request.continue_last
     engine.say("second")
     engine.finish()
     assert desk.shape[-1] == ("assistant", "first second", "complete")
-    assert desk.controller.edits() == {desk.path[-1].id: "edited"}
+    assert desk.controller.drafting.edits(desk.controller.conversation.id) == {desk.path[-1].id: "edited"}
 
 
 def test_an_answer_that_is_stored_and_cannot_be_read_back_is_not_tried_for_ever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.controller.send("Hi")
+    desk.controller.messages.send("Hi")
     engine = desk.engines.last
     engine.say("all of it")
 

@@ -21,15 +21,15 @@ def engines() -> FakeEngines:
 
 
 def ask_in_new_chat(desk: Desk, text: str) -> int:
-    desk.controller.new_chat()
-    assert desk.controller.send(text)
+    desk.controller.conversations.new_chat()
+    assert desk.controller.messages.send(text)
     assert desk.controller.conversation is not None
     return desk.controller.conversation.id
 
 
 def states(desk: Desk, conversation: int) -> tuple[bool, str]:
     """What the window is emitted about a conversation when it is opened."""
-    desk.controller.open_conversation(conversation)
+    desk.controller.conversations.open(conversation)
     return desk.controller._shown_state
 
 
@@ -40,7 +40,7 @@ def answers(desk: Desk, conversation: int) -> list[tuple[str, str]]:
 def test_a_question_waits_on_when_another_chat_is_opened_and_is_answered_in_its_own(desk: Desk) -> None:
     first = ask_in_new_chat(desk, "early")
     assert desk.emitted[-1] == ("waiting_changed", ("loading",))
-    desk.controller.new_chat()
+    desk.controller.conversations.new_chat()
     assert desk.emitted[-1] == ("waiting_changed", ("",))
     engine = desk.engines.last
     engine.ready()
@@ -67,14 +67,14 @@ def test_questions_in_several_chats_are_answered_one_after_the_other(desk: Desk)
 
 def test_a_question_that_waits_can_be_taken_back_and_only_that_one(desk: Desk) -> None:
     first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
-    desk.controller.stop()
+    desk.controller.messages.stop()
     assert states(desk, second) == (False, "")
     assert answers(desk, second) == [("b", "stopped")]
     assert states(desk, first) == (False, "loading")
     desk.engines.last.ready()
     assert [r.messages[-1].content for r in desk.engines.last.requests] == ["a"]
-    desk.controller.open_conversation(second)
-    desk.controller.regenerate(desk.path[-1].id)
+    desk.controller.conversations.open(second)
+    desk.controller.messages.regenerate(desk.path[-1].id)
     assert desk.emitted[-1] == ("waiting_changed", ("answer",))
     desk.engines.last.finish()
     assert desk.engines.last.request.messages[-1].content == "b"
@@ -85,10 +85,10 @@ def test_stop_in_one_chat_does_not_stop_another(desk: Desk) -> None:
     engine = desk.engines.last
     engine.ready()
     engine.say("half")
-    desk.controller.new_chat()
-    desk.controller.stop()
+    desk.controller.conversations.new_chat()
+    desk.controller.messages.stop()
     second = ask_in_new_chat(desk, "b")
-    desk.controller.stop()
+    desk.controller.messages.stop()
     assert not any(isinstance(command, tuple) for command in engine.commands)
     engine.say(" and half")
     engine.finish()
@@ -103,7 +103,7 @@ def test_a_failure_in_one_chat_does_not_hold_up_the_next(desk: Desk) -> None:
     engine.fail("prompt_too_long", prompt_tokens=9000, n_ctx=4096, n_ctx_train=8192, fits_after_drop=True)
     assert engine.request.messages[-1].content == "b"
     engine.finish()
-    desk.controller.open_conversation(first)
+    desk.controller.conversations.open(first)
     assert desk.notices[-1].kind == "prompt_too_long"
     desk.controller.act("answer", "drop_oldest")
     assert engine.request.messages[-1].content == "a"
@@ -122,15 +122,18 @@ def test_what_is_said_about_a_question_is_said_in_its_chat_alone(desk: Desk) -> 
     engine.say("B")
     engine.finish("context_full")
     assert shown == {"answer": "context_full"}
-    for leave in (desk.controller.new_chat, lambda: desk.controller.open_conversation(ask_in_new_chat(desk, "c"))):
+    for leave in (
+        desk.controller.conversations.new_chat,
+        lambda: desk.controller.conversations.open(ask_in_new_chat(desk, "c")),
+    ):
         leave()
         assert shown == {}
-        desk.controller.open_conversation(first)
+        desk.controller.conversations.open(first)
         assert shown == {"answer": "prompt_too_long"}
-        desk.controller.open_conversation(second)
+        desk.controller.conversations.open(second)
         assert shown == {"answer": "context_full"}
     desk.controller.dismiss("answer")
-    desk.controller.open_conversation(second)
+    desk.controller.conversations.open(second)
     assert shown == {}
 
 
@@ -138,18 +141,18 @@ def test_what_was_true_of_the_model_before_is_not_said_of_the_next(desk: Desk) -
     chat = ask_in_new_chat(desk, "a")
     desk.engines.last.ready()
     desk.engines.last.fail("prompt_too_long", n_ctx=4096, n_ctx_train=8192)
-    desk.controller.apply_settings()
+    desk.controller.models.apply_settings()
     before = len(desk.notices)
-    desk.controller.open_conversation(chat)
+    desk.controller.conversations.open(chat)
     assert desk.notices[before:] == []
 
 
 def test_the_question_of_a_deleted_chat_is_not_asked(desk: Desk) -> None:
     first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
-    desk.controller.delete(first)
+    desk.controller.conversations.delete(first)
     desk.engines.last.ready()
     assert [r.messages[-1].content for r in desk.engines.last.requests] == ["b"]
-    desk.controller.delete(second)
+    desk.controller.conversations.delete(second)
     assert states(desk, ask_in_new_chat(desk, "c")) == (True, "")
 
 
@@ -168,7 +171,7 @@ def test_without_a_model_the_words_do_not_speak_of_loading(idle_desk: Desk) -> N
     chat = ask_in_new_chat(desk, "a")
     assert states(desk, chat) == (False, "model")
     assert desk.notices[-1].kind == "no_model"
-    desk.controller.load_model("starter")
+    desk.controller.projects.choose_model("starter")
     assert states(desk, chat) == (False, "loading")
     desk.engines.last.ready()
     assert states(desk, chat) == (True, "")
@@ -181,10 +184,10 @@ def test_the_speed_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
     engine = desk.engines.last
     engine.ready()
     engine.say("A")
-    desk.controller.new_chat()
+    desk.controller.conversations.new_chat()
     engine.finish()
     assert speeds[-1] is None
-    desk.controller.open_conversation(first)
+    desk.controller.conversations.open(first)
     assert speeds[-1] == 40.0
 
 
@@ -196,19 +199,19 @@ def test_the_context_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
     engine.finish()
     engine.say("B")
     desk.controller.context_usage.connect(emitted.append)
-    desk.controller.open_conversation(first)
+    desk.controller.conversations.open(first)
     assert emitted == [ContextUsage()]  # not known: the model answers the other one
     engine.finish()
     assert emitted[1:] == [ContextUsage(1, 4096)]
-    desk.controller.open_conversation(second)
+    desk.controller.conversations.open(second)
     assert emitted[2:] == [ContextUsage(2, 4096)]
 
 
 def test_a_chat_that_ended_without_an_answer_goes_on_with_the_next_question(desk: Desk) -> None:
     ask_in_new_chat(desk, "first")
-    desk.controller.stop()
+    desk.controller.messages.stop()
     desk.engines.last.ready()
-    desk.controller.send("second")
+    desk.controller.messages.send("second")
     assert [(m.role, m.content) for m in desk.engines.last.request.messages] == [("user", "first"), ("user", "second")]
 
 

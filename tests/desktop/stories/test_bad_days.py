@@ -76,7 +76,7 @@ def test_the_file_of_the_model_is_deleted_while_it_answers(person: Person, own_f
     assert person.path[-1].text.startswith(said)
     notice = next(notice for notice in person.notices if notice.kind == "file_missing")
     assert "choose_model" in notice.actions
-    person.controller.load_model("starter")
+    person.controller.projects.choose_model("starter")
     person.wait_ready()
     person.ask("Go on.")
     person.wait_words()
@@ -89,7 +89,7 @@ def test_the_file_of_the_model_is_replaced_by_another_while_it_is_loaded(person:
     said = person.path[-1].text
     Path(shutil.copy(own_file, own_file.with_name("newer.gguf"))).replace(own_file)
     ask_and_stop(person, "And plants?")
-    person.controller.load_model(str(own_file))
+    person.controller.projects.choose_model(str(own_file))
     person.wait_ready()
     ask_and_stop(person, "And stones?")
     assert [role for role, _ in person.states] == ["user", "assistant"] * 3
@@ -108,7 +108,7 @@ def test_the_file_of_the_model_is_cut_short_while_it_is_loaded(person: Person, o
     assert person.path[2].text == "And plants?"
     kinds = person.kinds()
     assert {"truncated", "engine_gave_up", "engine_restarted"} & set(kinds), kinds
-    person.controller.load_model("starter")
+    person.controller.projects.choose_model("starter")
     person.wait_ready()
     person.wait(lambda: len(person.path) == 3 or person.controller.busy)
     person.stop()
@@ -116,8 +116,8 @@ def test_the_file_of_the_model_is_cut_short_while_it_is_loaded(person: Person, o
 
 def use(person: Person, path: Path) -> None:
     person.wait_ready()
-    person.controller.load_model(str(path))
-    person.wait(lambda: person.controller.model_ref == str(path) and person.controller.model.status == "ready")
+    person.controller.projects.choose_model(str(path))
+    person.wait(lambda: person.controller.models.ref == str(path) and person.controller.model.status == "ready")
 
 
 def ask_and_stop(person: Person, text: str) -> None:

@@ -64,11 +64,11 @@ def test_a_chat_that_is_deleted_leaves_nothing_of_what_was_read(sits_down: Calla
     person.new_chat()
     ask_and_wait(person, "Tell me about ships. " * 25)
     assert len(saved_states().names()) == 1
-    person.controller.delete(first.id)
+    person.controller.conversations.delete(first.id)
     assert saved_states().names() == set()
     second = person.controller.conversation
     assert second is not None
-    person.controller.delete(second.id)
+    person.controller.conversations.delete(second.id)
     person.leave()
     assert saved_states().names() == set()
 
@@ -76,12 +76,12 @@ def test_a_chat_that_is_deleted_leaves_nothing_of_what_was_read(sits_down: Calla
 def test_a_chat_that_is_only_looked_at_is_read_before_its_question(person: Person) -> None:
     person.wait_ready()
     ask_and_wait(person, LONG)
-    person.controller.delete_saved_states()
+    person.controller.models.delete_saved_states()
     person.new_chat()
     ask_and_wait(person, "Tell me about ships. " * 25)
-    person.controller.delete_saved_states()
+    person.controller.models.delete_saved_states()
     events: list[object] = []
-    bridge = person.controller._models.host._bridge
+    bridge = person.controller.models.host._bridge
     assert bridge is not None
     bridge.received.connect(events.append)
     person.open_chat("Here is a story")

@@ -29,7 +29,7 @@ def comes_back_to_a_long_talk(sits_down: Callable[..., Person]) -> Person:
         question, answer = f"Question {number}: what is water?", f"Answer {number}: wet. " * 9
         parent = person.store.add_message(conversation.id, parent, "user", question).id
         parent = person.store.add_message(conversation.id, parent, "assistant", answer).id
-    person.controller.open_conversation(conversation.id)
+    person.controller.conversations.open(conversation.id)
     return person
 
 
@@ -76,7 +76,7 @@ def test_a_talk_goes_on_with_a_summary_that_the_person_corrects(sits_down: Calla
     person.window.banners.banner("answer").buttons["summarise"].click()
     person.wait_words()
     person.stop()
-    summary = person.controller.summary
+    summary = person.controller.context.summary
     assert summary is not None and summary.text.strip()
     place = len(summary.covers)
     assert [m.id for m in person.path[:place]] == list(summary.covers)
@@ -90,7 +90,7 @@ def test_a_talk_goes_on_with_a_summary_that_the_person_corrects(sits_down: Calla
     opened.field.setPlainText("They spoke of water only.")
     opened.save_button.click()
     ask(person, "And ice?")
-    assert person.controller.summary.text == "They spoke of water only."
+    assert person.controller.context.summary.text == "They spoke of water only."
     assert lines(person) == {place: "summary_above"}
 
     person.press(person.path[-1], "continue")
@@ -98,10 +98,10 @@ def test_a_talk_goes_on_with_a_summary_that_the_person_corrects(sits_down: Calla
     person.stop()
     assert lines(person) == {place: "summary_above"}
 
-    person.controller.edit(person.path[0].id, "What is snow?")  # nothing is left that was summarised
+    person.controller.messages.edit(person.path[0].id, "What is snow?")  # nothing is left that was summarised
     person.wait_words()
     person.stop()
-    assert (person.controller.summary, lines(person)) == (None, {})
+    assert (person.controller.context.summary, lines(person)) == (None, {})
     assert person.shown[0] == ("user", "What is snow?")
 
 
@@ -122,7 +122,7 @@ def test_a_talk_goes_on_without_its_middle_and_with_what_is_pinned(sits_down: Ca
     assert lines(person)[4] == "above"
 
     person.settings.set_value("model/n_ctx", 4096)
-    person.controller.apply_settings()
+    person.controller.models.apply_settings()
     person.wait(lambda: lines(person) == {})
     assert room_for_prompt(N_CTX, None) < person.controller.usage.used < person.controller.usage.total == 4096
     assert person.controller.usage.system > 0

@@ -73,7 +73,7 @@ def test_the_folder_stays_with_its_conversation(person: Person, folder: Path) ->
     assert first is not None
     person.new_chat()
     assert person.controller.documents.folder == ""
-    person.controller.open_conversation(first.id)
+    person.controller.conversations.open(first.id)
     assert person.controller.documents.folder == str(folder)
     person.controller.documents.choose("")
     ask(person, "Thank you.")

@@ -99,15 +99,15 @@ def test_a_chat_is_named_after_its_title(reader: Person) -> None:
 
 
 def test_all_chats_go_out_are_deleted_and_come_back(reader: Person, tmp_path: Path) -> None:
-    before = [reader.store.tree(row.id) for row in reader.controller.summaries()]
+    before = [reader.store.tree(row.id) for row in reader.controller.conversations.summaries()]
     choose(reader, "Export all chats…")
     say_where(reader, tmp_path / "all.json", kind="*.json")
-    for row in reader.controller.summaries():
-        reader.controller.delete(row.id)
+    for row in reader.controller.conversations.summaries():
+        reader.controller.conversations.delete(row.id)
     choose(reader, "Import chats…")
     say_where(reader, tmp_path / "all.json")
     assert text_of(reader) == "Import of chats. 2 chats came in."
-    assert [reader.store.tree(row.id) for row in reader.controller.summaries()] == before[::-1]
+    assert [reader.store.tree(row.id) for row in reader.controller.conversations.summaries()] == before[::-1]
     assert reader.window.sidebar.model.rowCount() > 0
     reader.window.banners.banner("exchange").buttons["open_imported"].click()
     assert reader.shown[1] == ("assistant", "**Water**, `frozen`.")
@@ -139,7 +139,7 @@ def test_what_is_not_an_export_is_said_and_nothing_changes(reader: Person, tmp_p
     with reader.qtbot.waitSignal(reader.controller.notice, timeout=20_000):
         offer.yes.click()
     assert "“config.json” holds no chats that can be read here" in text_of(reader)
-    assert len(reader.controller.summaries()) == 2
+    assert len(reader.controller.conversations.summaries()) == 2
 
 
 def test_an_export_that_cannot_be_written_is_said(reader: Person, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_long_work_shows_how_far_it_is_and_can_be_stopped(reader: Person, tmp_pa
     with reader.qtbot.waitSignal(reader.controller.notice, timeout=20_000):
         progress.stop.click()
     assert "You stopped it" in text_of(reader)
-    assert 2 < len(reader.controller.summaries(limit=5000)) < 3000
+    assert 2 < len(reader.controller.conversations.summaries(limit=5000)) < 3000
 
 
 def test_printing_hands_the_chat_to_the_printer(reader: Person, tmp_path: Path) -> None:

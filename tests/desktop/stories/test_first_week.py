@@ -104,7 +104,7 @@ def get_belle(person: Person, hub: LoopbackHub) -> None:
     library.tabs.button("installed").click()
     person.qtbot.waitUntil(lambda: BELLE in library.lines and not library.lines[BELLE].is_running, timeout=LONG_MS)
     library.lines[BELLE].buttons["use"].click()
-    person.wait(lambda: person.controller.model_ref == BELLE)
+    person.wait(lambda: person.controller.models.ref == BELLE)
     library.close()
     with person.qtbot.waitActive(person.window):
         person.window.activateWindow()
@@ -139,7 +139,7 @@ def test_a_new_user_s_first_week(
     sits_down: Callable[..., Person], hub: LoopbackHub, checkpoint: dict[str, bytes], tmp_path: Path
 ) -> None:
     person = sits_down()
-    assert person.controller.summaries() == []
+    assert person.controller.conversations.summaries() == []
     person.wait_ready()
     assert person.controller.model.is_starter
     ask(person, "What is rain?")
@@ -156,7 +156,7 @@ def test_a_new_user_s_first_week(
 
     person = sits_down()
     person.wait_ready()
-    assert person.controller.model_ref == BELLE
+    assert person.controller.models.ref == BELLE
     person.window.sidebar.opened.emit(chat.id)
     assert person.answer.status in ("interrupted", "complete")
     assert person.answer.text.startswith(begun)
@@ -189,14 +189,14 @@ def test_a_new_user_s_first_week(
     assert (person.path[-1].text, person.path[-1].parent_id) == (kept, question.id)
     assert "F16" in person.path[-1].model
 
-    before = [person.store.tree(row.id) for row in person.controller.summaries()]
+    before = [person.store.tree(row.id) for row in person.controller.conversations.summaries()]
     assert len(before) == 2
     use_menu(person, "Export all chats…")
     say_where(person, tmp_path / "all.json")
-    for row in person.controller.summaries():
-        person.controller.delete(row.id)
-    assert person.controller.summaries() == []
+    for row in person.controller.conversations.summaries():
+        person.controller.conversations.delete(row.id)
+    assert person.controller.conversations.summaries() == []
     use_menu(person, "Import chats…")
     say_where(person, tmp_path / "all.json")
-    after = [person.store.tree(row.id) for row in person.controller.summaries()]
+    after = [person.store.tree(row.id) for row in person.controller.conversations.summaries()]
     assert sorted(after, key=lambda tree: tree.title) == sorted(before, key=lambda tree: tree.title)

@@ -34,7 +34,7 @@ def test_settings_of_a_model_hold_when_it_is_loaded_again_and_after_a_restart(
 ) -> None:
     person = sits_down(**{"model/n_ctx": 4096})
     person.wait_ready()
-    before = person.controller.loaded_with()
+    before = person.controller.models.loaded_with()
     assert before == LoadSettings(4096, 1)
     dialog = details(person)
     assert dialog.form is not None
@@ -43,10 +43,10 @@ def test_settings_of_a_model_hold_when_it_is_loaded_again_and_after_a_restart(
     dialog.form.kv_choice.button("q8_0").click()
     dialog.tabs.button("answers").click()
     dialog.form.fields["temperature"].setValue(0.35)
-    assert person.controller.sampling().temperature == 0.35
+    assert person.controller.models.sampling().temperature == 0.35
     dialog.form.reload_button.click()
     wanted = replace(before, n_ctx=2048, kv_type="q8_0")
-    person.wait(lambda: person.controller.loaded_with() == wanted)
+    person.wait(lambda: person.controller.models.loaded_with() == wanted)
     person.wait_ready()
     info = person.controller.model.info
     assert info is not None
@@ -57,7 +57,7 @@ def test_settings_of_a_model_hold_when_it_is_loaded_again_and_after_a_restart(
     person.leave()
     again = sits_down()
     again.wait_ready()
-    assert again.controller.loaded_with() == wanted
+    assert again.controller.models.loaded_with() == wanted
     assert again.settings.n_ctx == 4096
 
 

@@ -59,7 +59,7 @@ def test_the_model_receives_what_the_project_has_also_after_a_restart_until_it_i
     first = person.controller.conversation
     assert first is not None and first.system_prompt == ""
     assert with_prompt > plain + N_MORE
-    person.controller.count_context()
+    person.controller.context.count()
     person.wait(lambda: person.controller.usage.system > N_MORE)
 
     person.controller.documents.use_project()
@@ -89,7 +89,7 @@ def rows(person: Person) -> list:
 def test_the_model_reads_what_is_to_be_remembered_only_while_the_person_wants_it(person: Person) -> None:
     person.wait_ready()
     ask(person, "Who won the cup?")
-    person.controller.count_context()
+    person.controller.context.count()
     person.wait(lambda: person.controller.usage.system > 0)
     without = person.controller.usage.system
     person.controller.facts.save(None, "I am a nurse in Graz and I work at night, so I sleep until the afternoon.")

@@ -39,7 +39,7 @@ def test_it_is_answered_beside_the_open_conversation_and_continued_in_the_window
     wait_answered(person, window)
     assert person.controller.conversation is None  # the main window shows what it showed
     assert person.window.composer.editor.toPlainText() == "half a sentence"
-    assert person.controller.draft(None) == "half a sentence"
+    assert person.controller.drafting.draft(None) == "half a sentence"
     assert window.question.text() == "Why is the sky blue?" and window.answer.text.toPlainText()
     first = window.chat.conversation_id
 
@@ -65,7 +65,7 @@ def test_esc_closes_it_and_the_answer_is_in_the_list(person: Person) -> None:
     QTest.keyClick(window.field, Qt.Key.Key_Escape)
     assert person.window.outside._quick is None
     assert person.window.isVisible()
-    assert conversation_id in [summary.id for summary in person.controller.summaries()]
+    assert conversation_id in [summary.id for summary in person.controller.conversations.summaries()]
     again = quick(person)
     assert again is not window and again.chat.conversation_id is None
     again.close()
@@ -118,11 +118,12 @@ def test_a_question_after_its_conversation_was_deleted_begins_another(person: Pe
     wait_answered(person, window)
     first = window.chat.conversation_id
     assert first is not None
-    person.controller.delete(first)
+    person.controller.conversations.delete(first)
     ask(window, "Name a river.")
     assert window.field.text() == ""
     wait_answered(person, window)
-    assert [summary.id for summary in person.controller.summaries()] == [window.chat.conversation_id] != [first]
+    shown = [summary.id for summary in person.controller.conversations.summaries()]
+    assert shown == [window.chat.conversation_id] != [first]
     window.close()
 
 

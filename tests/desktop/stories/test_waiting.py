@@ -27,20 +27,20 @@ def ask_in_new_chat(person: Person, text: str) -> int:
 
 def test_questions_asked_while_the_model_loads_are_answered_each_in_its_chat(person: Person, tmp_path: Path) -> None:
     write_random_model(tmp_path / "tiny.gguf", template=STRICT)
-    person.controller.load_model(str(tmp_path / "tiny.gguf"))
+    person.controller.projects.choose_model(str(tmp_path / "tiny.gguf"))
     chats = [ask_in_new_chat(person, text) for text in ("hello world", "a b c")]
     person.new_chat()
     assert person.window.composer.hint.text() == ""
     for number, chat in enumerate(chats):
         person.wait(lambda chat=chat: "assistant" in answers(person, chat))
         if number == 0:
-            person.controller.open_conversation(chat)
+            person.controller.conversations.open(chat)
             person.stop()
 
 
 def test_a_question_taken_back_does_not_block_a_strict_template(person: Person, tmp_path: Path) -> None:
     write_random_model(tmp_path / "tiny.gguf", template=STRICT)
-    person.controller.load_model(str(tmp_path / "tiny.gguf"))
+    person.controller.projects.choose_model(str(tmp_path / "tiny.gguf"))
     person.ask("hello world")
     person.press_stop()
     assert person.states == [("user", "stopped")]

@@ -75,7 +75,7 @@ def window(qtbot, controller, settings):
     with qtbot.waitExposed(window):
         window.show()
     qtbot.waitUntil(lambda: window.pages.currentWidget() is not None)
-    controller.open_conversation(1)
+    controller.conversations.open(1)
     controller.notice.emit(Notice("engine_gave_up", "bad", {"message": "x"}, ("restart_engine",), "engine"))
     QTest.qWait(10)
     return window
@@ -245,7 +245,7 @@ def test_a_question_without_an_answer_is_announced(controller, spoken):
 def test_another_conversation_that_is_being_answered_does_not_begin_when_it_is_opened(window, controller, spoken):
     second = controller.add("second", texts=("question",))
     controller.busy_changed.emit(True)
-    controller.open_conversation(second)
+    controller.conversations.open(second)
     spoken.clear()
     controller.busy_changed.emit(False)
     assert spoken == []
@@ -356,7 +356,7 @@ def test_reader_mode_says_how_to_come_back(window, spoken):
 
 
 def test_messages_are_read_in_their_order(window, controller):
-    controller.open_conversation(controller.add("long", texts=tuple(f"text {number}" for number in range(40))))
+    controller.conversations.open(controller.add("long", texts=tuple(f"text {number}" for number in range(40))))
     bar = window.transcript.verticalScrollBar()
     for place in (bar.maximum(), 0, bar.maximum() // 2):  # widgets are made in another order each time
         bar.setValue(place)
@@ -413,7 +413,7 @@ def test_text_runs_as_its_own_letters_say_in_a_mirrored_window_too(controller, q
 def test_in_a_mirrored_window_nothing_is_beside_it(mirrored, window, controller, size):
     window.resize(*size)
     conversation = controller.add("mixed", texts=("أين؟", MIXED))
-    controller.open_conversation(conversation)
+    controller.conversations.open(conversation)
     QTest.qWait(50)
     for control in controls(window):
         if control.isVisible() and not window.transcript.isAncestorOf(control):

@@ -36,7 +36,7 @@ def choose(menu: QMenu, text: str) -> None:
 
 @pytest.mark.parametrize("selected", ["", "cook"])
 def test_a_message_or_what_is_selected_in_it_is_edited_and_remembered(window, controller, selected):
-    controller.open_conversation(controller.add("talk", texts=("I cook for  **four**.", "Good.")))
+    controller.conversations.open(controller.add("talk", texts=("I cook for  **four**.", "Good.")))
     text = window.transcript.message_widget(controller.paths[1][0].id).text
     if selected:
         text.setTextCursor(text.document().find(selected))

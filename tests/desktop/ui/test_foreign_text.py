@@ -109,7 +109,7 @@ def hostile_window(qtbot, settings) -> MainWindow:
     window.resize(900, 600)
     window.show()
     qtbot.waitExposed(window)
-    controller.open_conversation(number)
+    controller.conversations.open(number)
     info = replace(STARTER_INFO, name=HOSTILE, path=f"/tmp/{HOSTILE}", license=HOSTILE, template=HOSTILE)
     controller.make_ready(ModelState("ready", HOSTILE, 1.0, info))
     controller.notice.emit(Notice("damaged_file", "bad", {"path": HOSTILE, "message": HOSTILE}, (), "model"))
@@ -126,7 +126,7 @@ def test_hostile_names_are_text_everywhere_in_the_window(hostile_window) -> None
 
 def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, settings, qtbot) -> None:
     menu = QMenu(hostile_window)
-    choices = hostile_window.controller.models()
+    choices = hostile_window.controller.models.choices()
     opens = hostile_window.window_actions.by_id["open_model"]
     fill_model_menu(menu, choices, current="", choose=lambda _: None, open_file=opens)
     assert any("&&" in action.text() for action in menu.actions())

@@ -69,7 +69,7 @@ def test_what_a_persona_replaced_comes_back_by_undo_and_its_sampling_can_be_remo
 
 
 def test_a_greeting_begins_no_chat_that_has_begun(window, controller):
-    controller.open_conversation(controller.add("talk", texts=("a", "b")))
+    controller.conversations.open(controller.add("talk", texts=("a", "b")))
     window.window_actions.dialogs.show_system_prompt()
     dialog = opened(window, SystemPromptDialog)
     choose(dialog.persona_button, "A&&B")

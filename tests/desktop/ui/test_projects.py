@@ -203,7 +203,9 @@ def test_a_project_is_changed_by_its_menu_and_stays_open_when_it_is_not_stored(w
 
 
 def test_a_model_that_does_not_exist_any_more_stays_chosen_and_is_named(qtbot, controller):
-    opened = ProjectDialog(ProjectSettings("a", model="/gone/old.gguf"), controller.models(), [], lambda: ([], []))
+    opened = ProjectDialog(
+        ProjectSettings("a", model="/gone/old.gguf"), controller.models.choices(), [], lambda: ([], [])
+    )
     qtbot.addWidget(opened)
     assert opened.model_choice.currentData() == "/gone/old.gguf"
     assert opened.model_choice.currentText() == "/gone/old.gguf (does not exist any more)"
@@ -262,7 +264,7 @@ def test_the_model_of_a_list_with_projects_keeps_qts_rules(qapp, controller, the
         put(controller, controller.add(f"p{number}"), thesis)
     for number in range(PAGE + 50):
         controller.add(f"c{number}")
-    model = ConversationModel(controller.summaries)
+    model = ConversationModel(controller.conversations.summaries)
     model.projects, model.project_pages = controller.projects.all, controller.projects.conversations
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Warning)
     model.reload()

@@ -21,7 +21,7 @@ def titles(model: ConversationModel) -> list[str]:
 @pytest.fixture
 def sidebar(qtbot, controller):
     def make() -> Sidebar:
-        sidebar = Sidebar(controller.summaries, controller.search)
+        sidebar = Sidebar(controller.conversations.summaries, controller.conversations.search)
         qtbot.addWidget(sidebar)
         sidebar.resize(248, 700)
         sidebar.show()
@@ -66,12 +66,12 @@ def test_sections_follow_the_calendar_not_the_clock():
 def test_model_keeps_qts_rules(qtbot, controller):
     for number in range(250):
         controller.add(f"c{number}", days_ago=number / 10)
-    model = ConversationModel(controller.summaries)
+    model = ConversationModel(controller.conversations.summaries)
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Warning)
     model.reload()
     while model.canFetchMore(QModelIndex()):
         model.fetchMore(QModelIndex())
-    controller.rename(5, "renamed")
+    controller.conversations.rename(5, "renamed")
     model.reload()
     model.set_open(7)
     controller.stored.clear()
@@ -84,13 +84,13 @@ def test_ten_thousand_conversations_are_read_page_by_page(sidebar, controller):
     for number in range(10_000):
         controller.add(f"c{number}")
     asked: list[int] = []
-    pages = controller.summaries
+    pages = controller.conversations.summaries
 
     def counting(limit=100, before=None):
         asked.append(limit)
         return pages(limit, before)
 
-    controller.summaries = counting
+    controller.conversations.summaries = counting
     bar = sidebar()
     assert asked == [PAGE]
     assert bar.model.rowCount() == PAGE + 1
@@ -103,7 +103,7 @@ def test_ten_thousand_conversations_are_read_page_by_page(sidebar, controller):
 def test_a_section_goes_on_in_the_next_page(controller, qapp):
     for number in range(PAGE + 20):
         controller.add(f"c{number}")
-    model = ConversationModel(controller.summaries)
+    model = ConversationModel(controller.conversations.summaries)
     model.reload()
     model.fetchMore(QModelIndex())
     assert titles(model).count("Today") == 1

@@ -72,8 +72,8 @@ class Opened:
 
     def kill(self) -> None:
         """The process is gone: nothing more is read or written."""
-        self.desk.controller._drafting._timer.stop()
-        self.desk.controller._answers._checkpoint_timer.stop()
+        self.desk.controller.drafting._timer.stop()
+        self.desk.controller.answers._checkpoint_timer.stop()
         self.window._attached = False
         for part in (self.window.header, self.window.sidebar.model):
             part.blockSignals(True)
@@ -111,9 +111,9 @@ def test_an_edit_a_question_and_then_save(open_window: Callable[[], Opened]) -> 
     opened.save(0)
     assert opened.shown() == ["first question, mended"]
     assert opened.editor_says(0) is None
-    opened.desk.controller.stop()
+    opened.desk.controller.messages.stop()
     opened.desk.engines.last.finish("stopped")
-    opened.desk.controller.switch_version(opened.window.transcript.messages()[0].id, -1)
+    opened.desk.controller.messages.switch_version(opened.window.transcript.messages()[0].id, -1)
     assert opened.shown() == ["first question", "first answer", "second question", "second answer"]
 
 
@@ -123,22 +123,22 @@ def test_an_edit_comes_back_with_its_conversation(open_window: Callable[[], Open
     conversation = opened.desk.controller.conversation.id
     opened.edit(0, "half a thou")
     opened.edit(1, "an answer of mine")
-    opened.desk.controller.new_chat()
-    opened.desk.controller.open_conversation(conversation)
+    opened.desk.controller.conversations.new_chat()
+    opened.desk.controller.conversations.open(conversation)
     assert (opened.editor_says(0), opened.editor_says(1)) == ("half a thou", "an answer of mine")
 
 
 def test_an_edit_comes_back_with_its_version(open_window: Callable[[], Opened]) -> None:
     opened = open_window()
     opened.ask("a question", "an answer")
-    opened.desk.controller.regenerate(opened.window.transcript.messages()[1].id)
+    opened.desk.controller.messages.regenerate(opened.window.transcript.messages()[1].id)
     opened.desk.engines.last.say("another")
     opened.desk.engines.last.finish()
     opened.edit(1, "another, mended")
     second = opened.window.transcript.messages()[1].id
-    opened.desk.controller.switch_version(second, -1)
+    opened.desk.controller.messages.switch_version(second, -1)
     assert opened.editor_says(1) is None
-    opened.desk.controller.switch_version(opened.window.transcript.messages()[1].id, 1)
+    opened.desk.controller.messages.switch_version(opened.window.transcript.messages()[1].id, 1)
     assert opened.editor_says(1) == "another, mended"
 
 
@@ -148,7 +148,7 @@ def test_cancel_gives_an_edit_up_for_good(open_window: Callable[[], Opened]) -> 
     conversation = opened.desk.controller.conversation.id
     opened.edit(0, "never mind")
     QTest.keyClick(opened.message(0).editor.field, Qt.Key.Key_Escape)
-    opened.desk.controller.open_conversation(conversation)
+    opened.desk.controller.conversations.open(conversation)
     assert opened.editor_says(0) is None
 
 
@@ -171,13 +171,13 @@ def test_drafts_and_edits_come_back_after_a_kill(open_window: Callable[[], Opene
     opened.edit(0, "half a thou")
     opened.window.composer.setFocus()
     opened.type("and the nex")
-    opened.desk.controller.new_chat()
+    opened.desk.controller.conversations.new_chat()
     opened.type("something new")
     qtbot.waitUntil(lambda: opened.store.draft(None) == "something new", timeout=2000)
     opened.kill()
     again = open_window()
     assert again.window.composer.text() == "something new"
-    again.desk.controller.open_conversation(conversation)
+    again.desk.controller.conversations.open(conversation)
     assert again.window.composer.text() == "and the nex"
     assert again.editor_says(0) == "half a thou"
 
@@ -198,13 +198,13 @@ def test_a_system_prompt_comes_back_after_a_kill(open_window: Callable[[], Opene
     opened.kill()
     again = open_window()
     if conversation_id is not None:
-        again.desk.controller.open_conversation(conversation_id)
-    assert again.desk.controller.system_prompt == ""
+        again.desk.controller.conversations.open(conversation_id)
+    assert again.desk.controller.conversations.system_prompt == ""
     shown = system_prompt(again)
     assert shown.field.toPlainText() == "Be bri"
     QTest.keyClicks(shown.field, "ef.")
     QTest.mouseClick(shown.save_button, Qt.MouseButton.LeftButton)
-    assert again.desk.controller.system_prompt == "Be brief."
+    assert again.desk.controller.conversations.system_prompt == "Be brief."
 
 
 def test_cancel_gives_a_system_prompt_up_for_good(open_window: Callable[[], Opened]) -> None:
@@ -237,7 +237,7 @@ def test_a_title_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbo
     qtbot.waitUntil(lambda: opened.store.typed_text("title", conversation_id) == "half a ti", timeout=2000)
     opened.kill()
     again = open_window()
-    again.desk.controller.open_conversation(conversation_id)
+    again.desk.controller.conversations.open(conversation_id)
     assert again.desk.controller.conversation.title == "a question"
     field = title_in(where, again)
     assert field.text() == "half a ti"
@@ -245,7 +245,7 @@ def test_a_title_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbo
     QTest.keyClicks(field, "tle")
     QTest.keyClick(field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: again.desk.controller.conversation.title == "half a title")
-    assert again.desk.controller.typed_text("title", conversation_id) is None
+    assert again.desk.controller.drafting.typed_text("title", conversation_id) is None
 
 
 @pytest.mark.parametrize("where", ["header", "sidebar"])
@@ -255,9 +255,9 @@ def test_esc_gives_a_title_up_for_good(open_window: Callable[[], Opened], qtbot:
     conversation_id = opened.desk.controller.conversation.id
     field = title_in(where, opened)
     QTest.keyClicks(field, "never mind")
-    assert opened.desk.controller.typed_text("title", conversation_id) == "never mind"
+    assert opened.desk.controller.drafting.typed_text("title", conversation_id) == "never mind"
     QTest.keyClick(field, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: opened.desk.controller.typed_text("title", conversation_id) is None)
+    qtbot.waitUntil(lambda: opened.desk.controller.drafting.typed_text("title", conversation_id) is None)
     assert opened.desk.controller.conversation.title == "a question"
 
 
@@ -265,11 +265,11 @@ def test_a_title_goes_to_the_conversation_that_it_was_typed_for(open_window: Cal
     opened = open_window()
     opened.ask("one", "ONE")
     first = opened.desk.controller.conversation.id
-    opened.desk.controller.new_chat()
+    opened.desk.controller.conversations.new_chat()
     opened.ask("two", "TWO")
     second = opened.desk.controller.conversation.id
     QTest.keyClicks(title_in("header", opened), "second")
-    opened.desk.controller.open_conversation(first)
+    opened.desk.controller.conversations.open(first)
     opened.window.composer.setFocus()
     assert {row.id: row.title for row in opened.store.conversations()} == {first: "one", second: "second"}
 
@@ -284,7 +284,7 @@ def test_a_question_without_an_answer_says_what_happened_and_can_be_answered(
     opened.ask("a question")
     engine = opened.desk.engines.last
     if ending == "stopped":
-        opened.desk.controller.stop()
+        opened.desk.controller.messages.stop()
         engine.finish("stopped")
     elif ending == "failed":
         engine.fail("backend_error")
@@ -309,23 +309,23 @@ def test_a_question_that_was_never_answered_says_so_at_the_next_start(open_windo
     conversation = opened.desk.controller.conversation.id
     opened.kill()
     again = open_window()
-    again.desk.controller.open_conversation(conversation)
+    again.desk.controller.conversations.open(conversation)
     assert again.message(0)._note.text() == "Not answered yet."
 
 
 def test_a_waiting_question_is_seen_in_its_own_chat_only(open_window: Callable[[], Opened]) -> None:
     opened = open_window()
     opened.ask("one")
-    opened.desk.controller.new_chat()
+    opened.desk.controller.conversations.new_chat()
     assert not opened.window.transcript._progress.has_text
     opened.ask("two")
     waiting = opened.desk.controller.conversation.id
     assert "Another conversation" in opened.window.transcript._progress.text()
     assert "another answer" in opened.window.composer.hint.text()
-    opened.desk.controller.new_chat()
+    opened.desk.controller.conversations.new_chat()
     assert not opened.window.transcript._progress.has_text
     assert opened.window.composer.hint.text() == ""
-    opened.desk.controller.open_conversation(waiting)
+    opened.desk.controller.conversations.open(waiting)
     assert "Another conversation" in opened.window.transcript._progress.text()
     QTest.keyClick(opened.window.composer.editor, Qt.Key.Key_Escape)
     assert "Stopped before" in opened.message(0)._note.text()
@@ -339,7 +339,7 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
     controller, model = opened.desk.controller, opened.window.sidebar.model
     opened.ask("a question")
     conversation_id = controller.conversation.id
-    controller.new_chat()
+    controller.conversations.new_chat()
     assert not model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED)
     engine = opened.desk.engines.last
     {
@@ -349,8 +349,8 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
         "answered": engine.finish,
     }[ending]()
     assert model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED) == (ending in ("failed", "died"))
-    controller.open_conversation(conversation_id)
-    controller.new_chat()
+    controller.conversations.open(conversation_id)
+    controller.conversations.new_chat()
     assert not model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED)
 
 
@@ -359,5 +359,5 @@ def test_a_failure_before_ones_eyes_has_no_sign(open_window: Callable[[], Opened
     opened.ask("a question")
     opened.desk.engines.last.fail("backend_error")
     conversation_id = opened.desk.controller.conversation.id
-    opened.desk.controller.new_chat()
+    opened.desk.controller.conversations.new_chat()
     assert not opened.desk.controller.has_failed(conversation_id)

@@ -19,7 +19,7 @@ def ask(window, controller):
 
     def press(code: str, language: str) -> QFileDialog:
         conversation = controller.add("code", texts=("write it", f"```{language}\n{code}\n```"))
-        controller.open_conversation(conversation)
+        controller.conversations.open(conversation)
         answer = window.transcript.message_widget(controller.paths[conversation][-1].id)
         _, save = answer.text.code_buttons()
         save.setFocus(Qt.FocusReason.TabFocusReason)

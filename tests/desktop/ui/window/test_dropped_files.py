@@ -28,7 +28,7 @@ def drop(window: MainWindow, *urls: QUrl) -> bool:
 
 def test_a_file_dropped_on_the_window_is_opened(window, controller, qtbot, tmp_path):
     assert drop(window, QUrl.fromLocalFile(str(tmp_path / "模型.gguf")))
-    qtbot.waitUntil(lambda: controller.calls == [("load_model", str(tmp_path / "模型.gguf"))])
+    qtbot.waitUntil(lambda: controller.calls == [("choose_model", str(tmp_path / "模型.gguf"))])
 
 
 def test_two_models_or_an_address_are_not(window, controller):
@@ -46,7 +46,7 @@ def test_the_line_of_a_file_makes_a_small_window_no_wider(make, controller, lang
     controller.attached[conversation] = (StoredAttachment(name, 120_000, "text", 12_345),)
     window = make(width=800, height=720)
     without = window.composer.width()
-    controller.open_conversation(conversation)
+    controller.conversations.open(conversation)
     QTest.qWait(30)
     (chip,) = window.findChildren(AttachmentChip)
     assert chip.isVisible()

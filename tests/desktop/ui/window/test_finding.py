@@ -17,7 +17,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 @pytest.fixture
 def find(window, controller):
     """Opens the bar by its key."""
-    controller.open_conversation(controller.add("Rain", texts=("rain?", "Rain, and rain again.", "no", "rain")))
+    controller.conversations.open(controller.add("Rain", texts=("rain?", "Rain, and rain again.", "no", "rain")))
 
     def press() -> FindBar:
         QTest.keyClick(window.focusWidget() or window, Qt.Key.Key_F, CTRL)
@@ -82,9 +82,9 @@ def test_it_finds_in_reader_mode_and_escape_closes_the_bar_first(find, window) -
 
 def test_another_conversation_closes_it(find, window, controller) -> None:
     bar = find()
-    controller.open_conversation(controller.add("Snow", texts=("snow",)))
+    controller.conversations.open(controller.add("Snow", texts=("snow",)))
     assert bar.isHidden()
-    controller.new_chat()
+    controller.conversations.new_chat()
     assert not window.window_actions.by_id["find"].isEnabled()
 
 

@@ -16,7 +16,7 @@ def test_shortcuts_reach_what_they_name(window, controller, qtbot):
     controller.add("first", texts=("q", "a"))
     controller.add("second", days_ago=1, texts=("q2", "a2"))
     controller.conversations_changed.emit()
-    controller.open_conversation(1)
+    controller.conversations.open(1)
 
     def press(key, modifiers=CTRL):
         QTest.keyClick(window.focusWidget() or window, key, modifiers)
@@ -52,7 +52,7 @@ def test_shortcuts_reach_what_they_name(window, controller, qtbot):
 def test_f2_renames_where_the_keyboard_is(window, controller, qtbot):
     controller.add("first", texts=("q",))
     controller.conversations_changed.emit()
-    controller.open_conversation(1)
+    controller.conversations.open(1)
     window.composer.editor.setFocus()
     QTest.keyClick(window.composer.editor, Qt.Key.Key_F2)
     assert window.focusWidget() is window.header.title_field
@@ -67,7 +67,7 @@ def test_f2_renames_where_the_keyboard_is(window, controller, qtbot):
 
 def test_escape_leaves_the_title_as_it_was(window, controller):
     controller.add("first", texts=("q",))
-    controller.open_conversation(1)
+    controller.conversations.open(1)
     window.header.edit_title()
     window.header.title_field.setText("other")
     QTest.keyClick(window.header.title_field, Qt.Key.Key_Escape)
@@ -77,7 +77,7 @@ def test_escape_leaves_the_title_as_it_was(window, controller):
 
 def test_up_edits_the_last_question(window, controller, qtbot):
     controller.add("first", texts=("q", "a"))
-    controller.open_conversation(1)
+    controller.conversations.open(1)
     window.composer.editor.setFocus()
     QTest.keyClick(window.composer.editor, Qt.Key.Key_Up)
     question = window.transcript.message_widget(controller.paths[1][0].id)
@@ -86,7 +86,7 @@ def test_up_edits_the_last_question(window, controller, qtbot):
 
 def test_a_message_is_pinned_by_key(window, controller):
     conversation_id = controller.add("Water", texts=("one", "ONE"))
-    controller.open_conversation(conversation_id)
+    controller.conversations.open(conversation_id)
     answer = controller.paths[conversation_id][1]
     QTest.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     assert controller.calls[-1] == ("set_message_pinned", answer.id, True)

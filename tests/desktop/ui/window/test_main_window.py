@@ -58,7 +58,7 @@ def test_a_refused_question_stays(window, controller):
 def test_an_answer_streams_into_the_transcript(window, controller, qtbot):
     controller.add("a", texts=("question",))
     controller.conversations_changed.emit()
-    controller.open_conversation(1)
+    controller.conversations.open(1)
     controller.prefill.emit(50, 100, 2.0)
     answer = controller.begin_answer()
     controller.answer_text.emit(answer.id, "我是")
@@ -75,16 +75,16 @@ def test_drafts_stay_with_their_conversations(window, controller):
     first = controller.add("first", texts=("a",))
     controller.conversations_changed.emit()
     window.composer.set_text("unsent")
-    controller.open_conversation(first)
+    controller.conversations.open(first)
     assert window.composer.text() == ""
-    controller.new_chat()
+    controller.conversations.new_chat()
     assert window.composer.text() == "unsent"
 
 
 def test_deleting_offers_to_undo(window, controller):
     chosen = controller.add("first", texts=("q",))
     controller.conversations_changed.emit()
-    controller.open_conversation(chosen)
+    controller.conversations.open(chosen)
     window.sidebar.list.setFocus()
     QTest.keyClick(window.sidebar.list, Qt.Key.Key_Delete)
     assert controller.calls[-1] == ("delete", chosen)

@@ -53,8 +53,8 @@ def test_the_library_opens_by_its_shortcut_once_and_loads_what_is_chosen(window,
     library = open_dialog("LibraryDialog")
     assert window.isEnabled()
     library.lines["starter"].buttons["use"].click()
-    assert controller.calls == [("load_model", "starter")]
-    controller.model_ref = "starter"
+    assert controller.calls == [("choose_model", "starter")]
+    controller.models.ref = "starter"
     controller.make_ready()
     assert library.lines["starter"].buttons["use"].isHidden()
     assert library.lines["starter"].state.text() == "In use now"
@@ -62,7 +62,7 @@ def test_the_library_opens_by_its_shortcut_once_and_loads_what_is_chosen(window,
 
 
 def test_model_menu_lists_loads_and_opens(window, controller):
-    controller.model_ref = "starter"
+    controller.models.ref = "starter"
     menu = window.header.model_menu
     menu.aboutToShow.emit()
     lines = {action.text().split("\t")[0]: action for action in menu.actions()}
@@ -70,10 +70,10 @@ def test_model_menu_lists_loads_and_opens(window, controller):
     lines |= {action.text().split("\t")[0]: action for action in lines["Not here yet (1)"].menu().actions()}
     assert not lines["SmolLM2 135M"].icon().isNull()
     lines["SmolLM2 135M"].trigger()
-    assert controller.calls == [("load_model", "starter")]
+    assert controller.calls == [("choose_model", "starter")]
     lines["BELLE-7B-2M"].trigger()
     open_dialog("LibraryDialog").reject()
-    assert controller.calls == [("load_model", "starter")]
+    assert controller.calls == [("choose_model", "starter")]
 
 
 def test_the_model_menu_fits_a_small_screen_however_many_models_there_are(window, controller):
@@ -89,7 +89,7 @@ def test_the_model_menu_fits_a_small_screen_however_many_models_there_are(window
 
 @pytest.mark.parametrize("thinks", [True, False, None])
 def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller, thinks) -> None:
-    controller.thinks = thinks
+    controller.models.thinks = thinks
     menu = window.header.more_menu
     menu.aboutToShow.emit()
     actions = [action for action in menu.actions() if action.text() == "Think before answering"]

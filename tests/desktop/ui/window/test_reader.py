@@ -19,7 +19,7 @@ TEXTS = ("What is rain?", "Water that **falls** from clouds. " * 8)
 def reading(window, controller) -> MainWindow:
     """A window in reader mode, entered by its shortcut."""
     controller.make_ready()
-    controller.open_conversation(controller.add("Rain", texts=TEXTS))
+    controller.conversations.open(controller.add("Rain", texts=TEXTS))
     press(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert window.is_reader
     return window
@@ -88,10 +88,10 @@ def test_what_needs_the_rest_of_the_window_leads_back(reading, key, shows) -> No
 
 def test_the_next_conversation_is_read_in_the_same_way(reading, controller) -> None:
     other = controller.add("Snow", texts=("q", "a"))
-    controller.open_conversation(other)
+    controller.conversations.open(other)
     assert reading.is_reader
     assert [message.text for message in reading.transcript.messages()] == ["q", "a"]
-    controller.delete(other)
+    controller.conversations.delete(other)
     assert not reading.is_reader
 
 
@@ -115,15 +115,15 @@ def test_an_editor_takes_its_own_escape(reading, controller) -> None:
 
 def test_without_a_conversation_there_is_nothing_to_read(window, controller) -> None:
     assert not window.window_actions.by_id["reader"].isEnabled()
-    controller.open_conversation(controller.add("Rain", texts=TEXTS))
+    controller.conversations.open(controller.add("Rain", texts=TEXTS))
     assert all(window.window_actions.by_id[name].isEnabled() for name in ("reader", "export", "print"))
-    controller.new_chat()
+    controller.conversations.new_chat()
     assert not any(window.window_actions.by_id[name].isEnabled() for name in ("reader", "export", "print"))
 
 
 def test_a_window_that_becomes_narrow_or_wide_stays_a_page(make, controller) -> None:
     window = make(width=1000, height=600)
-    controller.open_conversation(controller.add("Rain", texts=TEXTS))
+    controller.conversations.open(controller.add("Rain", texts=TEXTS))
     window.window_actions.by_id["reader"].trigger()
     window.resize(600, 600)
     window.resize(1000, 600)
@@ -139,7 +139,7 @@ def test_the_page_fits_a_small_window_at_200_percent(make, controller, theme_nam
     themes().set_zoom(2.0)
     set_language(language)
     window = make(width=800, height=720)  # 400 × 360 at 100 %
-    controller.open_conversation(controller.add("A title that is quite long. " * 4, texts=TEXTS))
+    controller.conversations.open(controller.add("A title that is quite long. " * 4, texts=TEXTS))
     window.window_actions.by_id["reader"].trigger()
     QApplication.processEvents()
     assert window.width() == 800

@@ -16,7 +16,7 @@ from tests.support.fake_controller import STARTER, STARTER_INFO
 
 
 def test_the_settings_go_back_to_the_figures_of_the_model_that_is_open(window, controller):
-    own = controller.own_sampling()
+    own = controller.models.own_sampling()
     assert own != Sampling()
     window.window_actions.dialogs.show_settings("answers")
     shown = open_dialog("SettingsDialog")
@@ -59,8 +59,8 @@ def test_a_summary_is_read_from_its_hairline_and_stays_open_until_it_is_stored(w
     conversation_id = controller.add("Water", texts=("one", "ONE", "two", "TWO"))
     ids = [message.id for message in controller.paths[conversation_id]]
     controller.stored[conversation_id] = replace(controller.stored[conversation_id], left_out=tuple(ids[:2]))
-    controller.summary = StoredSummary(ids[1], tuple(ids[:2]), "of one", 0.0)
-    controller.open_conversation(conversation_id)
+    controller.context.summary = StoredSummary(ids[1], tuple(ids[:2]), "of one", 0.0)
+    controller.conversations.open(conversation_id)
     window.transcript.message_widget(ids[2]).stops()[0].click()
     shown = open_dialog("SummaryDialog")
     assert shown.field.toPlainText() == "of one"
@@ -108,7 +108,7 @@ def test_the_template_is_chosen_from_everywhere_at_any_time(window, controller, 
 
 
 def test_system_prompt_is_edited(window, controller):
-    controller.system_prompt = "Be brief."
+    controller.conversations.system_prompt = "Be brief."
     window.window_actions.dialogs.show_system_prompt()
     shown = open_dialog("SystemPromptDialog")
     assert shown.field.toPlainText() == "Be brief."

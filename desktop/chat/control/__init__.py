@@ -1,0 +1,1 @@
+"""What a person does with conversations, messages and the context: one class each, on the open conversation."""
