@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.style.controls import label
+from desktop.ui.style.controls import CheckBox, label
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ContextDialog(Dialog):
             self.body.addWidget(choice)
         self.choices[policy].button.setChecked(True)
         self._always = self.paragraph("quiet")
-        self.default_box = QCheckBox()
+        self.default_box = CheckBox()
         self.body.addWidget(self.default_box)
         self._full = self.paragraph("section")
         self.bar = ContextBar()
@@ -122,7 +122,7 @@ class ContextDialog(Dialog):
         """The explanations begin where the names of the policies do."""
         super().restyle()
         for choice in self.choices.values():
-            choice.indent(theme().px(25))
+            choice.indent(theme().px(29))
         self.fit()
 
 

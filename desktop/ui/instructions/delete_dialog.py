@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import shortened
 from desktop.ui.sidebar.rows import shown_name
+from desktop.ui.style.controls import CheckBox
 
 if TYPE_CHECKING:
     from desktop.store.records import StoredProject
@@ -26,7 +27,7 @@ class DeleteProjectDialog(Dialog):
         super().__init__(parent)
         self._project, self._count = project, n_conversations
         self._text = self.paragraph()
-        self.with_conversations = QCheckBox()
+        self.with_conversations = CheckBox()
         self.with_conversations.setVisible(n_conversations > 0)
         self.body.addWidget(self.with_conversations)
         self.keep_button = self.add_button(primary=True)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import set_tooltip
+from desktop.ui.style.controls import CheckBox
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class FactsDialog(Dialog):
         super().__init__(parent, width=540)
         self._facts = facts
         self._explanation = self.paragraph()
-        self.switch = QCheckBox()
+        self.switch = CheckBox()
         self.switch.setChecked(is_on)
         self.switch.toggled.connect(self.switched)
         self.body.addWidget(self.switch)

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.instructions.persona_button import PersonaButton, Personas, SamplingRow, replace_text
-from desktop.ui.style.controls import ElidedLabel, label
+from desktop.ui.style.controls import CheckBox, ElidedLabel, label
 from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
@@ -80,7 +80,7 @@ class ProjectDialog(Dialog):
         self.model_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.body.addWidget(self.model_choice)
         self._add_folder()
-        self.without_facts = QCheckBox()
+        self.without_facts = CheckBox()
         self.without_facts.setChecked(settings is not None and settings.uses_facts is False)
         self.body.addWidget(self.without_facts)
         self.add_cancel_button()

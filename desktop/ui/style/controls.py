@@ -8,12 +8,15 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
     QToolButton,
     QWidget,
 )
@@ -107,6 +110,19 @@ class Choice(QComboBox):
         else:
             box.moveRight(self.width() - gap)
         icon("chevron-down", "ink-3", 16).paint(QPainter(self), box)
+
+
+class CheckBox(QCheckBox):
+    """A box to check, with a tick in it when it is checked: a colour alone does not say that."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the tick, too: an image of the style sheet has one colour in all themes."""
+        super().paintEvent(event)
+        if self.isChecked():
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            box = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self)
+            icon("check", "on-violet", 14).paint(QPainter(self), box)
 
 
 class ElidedLabel(QLabel):

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 
 import pytest
 
-from belle.models import catalog
+from tests.support.quantized import quantize_starter
 
 
 @pytest.fixture(scope="session")
 def coarser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter model with its layers in Q4_0 and its embedding in Q5_0: it answers differently."""
-    import llama_cpp as llama
-
-    path = tmp_path_factory.mktemp("coarser") / "starter-Q4_0.gguf"
-    params = llama.llama_model_quantize_default_params()
-    params.ftype, params.allow_requantize, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q4_0, True, 1
-    params.token_embedding_type = params.output_tensor_type = llama.GGML_TYPE_Q5_0
-    starter = catalog.resolve(catalog.STARTER).path
-    assert llama.llama_model_quantize(str(starter).encode(), str(path).encode(), ctypes.byref(params)) == 0
-    return path
+    """A starter model that answers differently."""
+    return quantize_starter(tmp_path_factory.mktemp("coarser") / "starter-Q4_0.gguf")
