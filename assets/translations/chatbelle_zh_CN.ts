@@ -2359,6 +2359,22 @@
         <translation>“{title}”已从列表移除。</translation>
     </message>
     <message>
+        <source>The file does not exist any more</source>
+        <translation>文件已经不在了</translation>
+    </message>
+    <message>
+        <source>“{file}” is no longer where it was. Attach it from where it is now.</source>
+        <translation>“{file}”已不在原来的位置。请从它现在的位置重新附上。</translation>
+    </message>
+    <message>
+        <source>A file is still being read</source>
+        <translation>文件还在读取</translation>
+    </message>
+    <message>
+        <source>Send the question again when the file is shown above it; your text stays.</source>
+        <translation>文件显示在输入框上方后，请再发送一次；已输入的文字会保留。</translation>
+    </message>
+    <message>
         <source>Too many files for one question</source>
         <translation>一个问题带不了这么多文件</translation>
     </message>

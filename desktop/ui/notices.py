@@ -24,6 +24,7 @@ _SAME_FOR_ATTACHMENTS = {
     "attach_empty_document": "attach_no_text",
     "attach_too_much_text": "attach_too_large",
     "attach_too_many_pages": "attach_too_large",
+    "attach_no_permission": "no_permission",
     "attach_document_hangs": "attach_damaged_document",
     "attach_reader_died": "attach_damaged_document",
 }
@@ -467,6 +468,14 @@ def _other() -> dict[str, tuple[str, str]]:
         "attach_too_large": (
             translate("Notice", "The document is too large"),
             translate("Notice", "“{file}” has more than a model can read. Attach a part of it."),
+        ),
+        "attach_file_missing": (
+            translate("Notice", "The file does not exist any more"),
+            translate("Notice", "“{file}” is no longer where it was. Attach it from where it is now."),
+        ),
+        "attach_reading": (
+            translate("Notice", "A file is still being read"),
+            translate("Notice", "Send the question again when the file is shown above it; your text stays."),
         ),
         "attach_too_many": (
             translate("Notice", "Too many files for one question"),

@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject
 from desktop.chat.control.context import ContextControl
 from desktop.chat.control.conversations import ConversationControl
 from desktop.chat.refusals import store_faults
-from desktop.chat.state import OtherAnswer
+from desktop.chat.state import Notice, OtherAnswer
+from desktop.chat.titles import title_of
 from desktop.chat.view_model import ChatViewModel
 from desktop.documents.cited import KEY
 from desktop.store import Store, StoredMessage
@@ -60,12 +61,13 @@ class OtherAnswers(QObject):
         with store_faults(chat.notice.emit):
             if question_id is None:
                 conversation_id = self._store.create_conversation(
-                    title=question, model=chat.models.ref, overflow=self._context.overflow
+                    title=title_of(question), model=chat.models.ref, overflow=self._context.overflow
                 ).id
                 asked = self._store.add_message(conversation_id, None, "user", question)
             else:
                 asked = chat.flushed_message(question_id)
                 if chat.answers.has_request(asked.conversation_id):
+                    chat.notice.emit(Notice("busy", "warn", {}, (), "keep"))
                     return None
             fields = {**asdict(answer), "stats": {**self._documents_of_answer(asked), **answer.stats}}
             self._store.add_message(asked.conversation_id, asked.id, "assistant", **fields)

@@ -24,9 +24,10 @@ _FIRST_ID = 1 << 30  # of a request: those of the answers count up from 1
 
 
 class Attaching(QObject):
-    """Files on their way to the composer. Each file that is `read` ends in one signal: `added`, or `notice`."""
+    """Files on their way to the composer. Each file that is `read` ends in `added` or `notice`, and then in `ended`."""
 
     added = Signal(int, object)  # number, StoredAttachment
+    ended = Signal(int)  # number
     counted = Signal(int, int)  # number, tokens
     notice = Signal(object)
 
@@ -63,13 +64,15 @@ class Attaching(QObject):
             size = path.stat().st_size
         except KnownError as error:
             details = {"message": error.message, "advice": error.advice, "path": str(path)}
-            self.notice.emit(Notice(f"attach_{error.kind}", "bad", details, (), "attachment"))
+            self.notice.emit(Notice(f"attach_{error.kind}", "bad", details, (), _key(path)))
         except OSError as error:
             details = {"message": str(error), "path": str(path)}
-            self.notice.emit(Notice("attach_damaged_document", "bad", details, (), "attachment"))
+            self.notice.emit(Notice("attach_damaged_document", "bad", details, (), _key(path)))
         else:
             n_cut = max(0, len(text) - MAX_CHARACTERS)
             self.added.emit(number, StoredAttachment(path.name, size, text[:MAX_CHARACTERS], n_cut))
+        finally:
+            self.ended.emit(number)
 
     def _count(self, number: int, attachment: StoredAttachment) -> None:
         self._files[number] = attachment
@@ -93,3 +96,8 @@ class Attaching(QObject):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Counted) and event.id >= _FIRST_ID:
             self.counted.emit(event.id, event.tokens)
+
+
+def _key(path: Path) -> str:
+    """Of a notice about a file: those about others that were attached with it stay."""
+    return f"attachment-{path}"

@@ -232,6 +232,8 @@ class WindowActions(QObject):
 
     def send(self, text: str) -> None:
         """Send a text. The composer is cleared only when the store has it."""
+        if self.attachments.refuses_to_send():
+            return
         composer = self._window.composer
         # The first question opens its conversation while `send` runs; the composer must keep its text then.
         composer.sending = True

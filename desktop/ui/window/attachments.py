@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_FILES = 5
 """Of one question; a row for more would leave no room for the conversation in a small window."""
 _FOLDER = "window/attachment_folder"
+_READING = "attachment-reading"
+"""Key of the notice that a question has to wait for its files."""
 _OF_MODELS = (".gguf", ".bin", ".safetensors", ".pt", ".pth")
 
 
@@ -104,11 +106,21 @@ class WindowAttachments(QObject):
         attaching = self._controller.attaching
         attaching.added.connect(self._add)
         attaching.counted.connect(self._count)
+        attaching.ended.connect(self._ended)
         return attaching
 
     def files(self) -> tuple[StoredAttachment, ...]:
         """Those that go along with the next question of the open conversation."""
         return tuple(chip.attachment for _, chip in sorted(self._open().items()))
+
+    def refuses_to_send(self) -> bool:
+        """Whether a file for the next question of the open conversation is still being read; that is said."""
+        from desktop.chat.state import Notice
+
+        if self._open_id() not in self._conversation_of.values():
+            return False
+        self._controller.notice.emit(Notice("attach_reading", "info", {}, (), _READING))
+        return True
 
     def clear(self, conversation_id: int | None) -> None:
         """They have been sent."""
@@ -160,7 +172,7 @@ class WindowAttachments(QObject):
 
     def _add(self, number: int, attachment: StoredAttachment) -> None:
         # The chat may have been left while the file was read.
-        conversation_id = self._conversation_of.pop(number)
+        conversation_id = self._conversation_of[number]
         if len(self._chips.setdefault(conversation_id, {})) == MAX_FILES:  # others were added while it was read
             self._refuse(1)
             return
@@ -169,6 +181,11 @@ class WindowAttachments(QObject):
         announce(self._window, translate("Attachments", "Attached: {names}").format(names=name))
         self._save(conversation_id)
         self._show()
+
+    def _ended(self, number: int) -> None:
+        del self._conversation_of[number]
+        if not self._conversation_of:
+            self._controller.notice_cleared.emit(_READING)
 
     def _add_chip(self, conversation_id: int | None, number: int, attachment: StoredAttachment) -> None:
         if self._bar is None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.chat.files import attaching
 from desktop.chat.files.pdf import write_pdf
+from desktop.i18n import set_language
 from desktop.ui.transcript.message.attached import AttachedFiles
 from desktop.ui.window.attachments import AttachmentChip
 from tests.support.person import Person
@@ -93,7 +94,7 @@ def test_what_cannot_go_along_is_said(sits_down: Callable[..., Person], tmp_path
     with person.qtbot.waitSignal(person.controller.notice, timeout=20_000):
         drop(person, path)
     assert person.kinds() == ["attach_not_what_it_says"]
-    banner = person.window.banners.banner("attachment")
+    banner = person.window.banners.banner(f"attachment-{path}")
     assert banner is not None
     assert "“a.pdf” is a file of another kind" in banner.spoken()
 
@@ -219,3 +220,41 @@ def test_one_bad_file_among_several_does_not_keep_the_others_away(
         drop(person, tmp_path / "bad.pdf", *text_files(tmp_path, 2))
     person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt"], timeout=20_000)
     assert person.kinds() == ["attach_not_what_it_says"]
+
+
+def test_every_file_of_several_that_cannot_go_along_is_named(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    (tmp_path / "bad.pdf").write_text("no")
+    (tmp_path / "empty.txt").write_text("")
+    drop(person, tmp_path / "bad.pdf", tmp_path / "empty.txt", tmp_path / "gone.txt")
+    person.qtbot.waitUntil(lambda: len(person.kinds()) == 3, timeout=20_000)
+    shown = person.window.banners
+    banners = list(map(shown.banner, shown.keys()))
+    said = " ".join(banner.spoken() for banner in banners if banner is not None)
+    for name in ("bad.pdf", "empty.txt", "gone.txt"):
+        assert f"“{name}”" in said
+    set_language("zh_CN")
+    person.qtbot.waitUntil(lambda: all("出了点问题" not in b.spoken() for b in banners if b is not None))
+
+
+def test_a_question_is_not_sent_without_a_file_that_is_still_being_read(
+    sits_down: Callable[..., Person], tmp_path: Path
+) -> None:
+    person = sits_down()
+    person.wait_ready()
+    attachments = person.window.window_actions.attachments
+    attachments.attach([str(path) for path in text_files(tmp_path, 1)])
+    person.ask("What is in the file?")
+    assert person.kinds() == ["attach_reading"]
+    assert person.window.composer.text() == "What is in the file?"
+    person.qtbot.waitUntil(lambda: names(person) == ["0.txt"], timeout=20_000)
+    person.qtbot.waitUntil(lambda: not person.window.banners.keys())
+    person.ask("")
+    assert [file.name for file in person.path[0].attachments] == ["0.txt"]
+    (tmp_path / "empty.txt").write_text("")
+    attachments.attach([str(tmp_path / "empty.txt")])
+    person.qtbot.waitUntil(lambda: person.kinds()[-1] == "attach_empty_document", timeout=20_000)
+    person.stop()
+    person.ask("A file that could not be read does not hold the next one up?")
+    assert len([m for m in person.path if m.role == "user"]) == 2
+    person.stop()

@@ -172,6 +172,20 @@ def test_a_worker_is_killed_in_the_middle_and_the_other_goes_on(owner: Person) -
     assert owner.path[-1].status == "interrupted"
 
 
+def test_an_answer_that_cannot_be_kept_while_the_chat_is_answered_is_said_to_be_so(owner: Person) -> None:
+    ask_briefly(owner, "Tell me a very long story.")
+    owner.press(owner.path[0], "compare")
+    dialog = dialog_of(owner)
+    stop_after(owner, dialog, 1)
+    owner.press(owner.answer, "regenerate")
+    dialog.columns["left"].keep_button.click()
+    assert [notice.kind for notice in owner.notices] == ["busy"]
+    assert dialog.columns["left"].keep_button.isEnabled()
+    owner.stop()
+    dialog.columns["left"].keep_button.click()
+    assert owner.answer.text == dialog.comparison.state("left").text
+
+
 def test_the_window_is_closed_while_both_answer(owner: Person) -> None:
     ask_briefly(owner, "Tell me a very long story.")
     owner.press(owner.path[0], "compare")
