@@ -213,17 +213,34 @@ class LoadedModel:
 
         On a GPU several tokens have kernels of their own, and with flash attention a single token has one.
         """
-        is_plain = self._context.attention == PLAIN and not on_gpu and not self.is_shared
-        if not (command.speculation and is_plain and self._model.can_forget):
-            return Speculator(None)
+        refusal = self._why_no_guesses(command, on_gpu=on_gpu)
         draft = None
-        if command.draft is not None:
+        if command.draft is not None and refusal is None:
             *_, threads = _thread_counts(command.threads, [])
             draft = DraftModel(
                 Path(command.draft), self._model.vocabulary, self._context.n_ctx, threads=threads, stop=stop, log=log
             )
             log.note(loading_note(self._header.path))  # a crash from now on is this model's again
-        return Speculator(partial(exact_sizes, self._header, log), draft)
+            if not exact_sizes(self._header, log):
+                draft.close()
+                refusal = "draft_inexact", "llama.cpp computes batches of this model otherwise than single tokens."
+        if command.draft is not None and refusal is not None:
+            self._fallbacks.append(Fallback("draft", Path(command.draft).name, "none", *refusal))
+        return Speculator(None) if refusal is not None else Speculator(partial(exact_sizes, self._header, log), draft)
+
+    def _why_no_guesses(self, command: Load, *, on_gpu: bool) -> tuple[str, str] | None:
+        """Reason and message, where no batch is computed as its tokens are one by one, or none is wanted."""
+        if not command.speculation:
+            return "draft_off", "Guessing is switched off."
+        if on_gpu:
+            return "draft_gpu", "On a GPU, guesses could change the text."
+        if self._context.attention != PLAIN:
+            return "draft_attention", "With flash attention, guesses could change the text."
+        if self.is_shared:
+            return "draft_shared", "Where several requests are answered at once, nothing is guessed."
+        if not self._model.can_forget:
+            return "draft_recurrent", "This model cannot take back what was guessed wrongly."
+        return None
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
         """The template with this id; `gguf` is the one inside the file, None the same if the file has one."""

@@ -38,7 +38,9 @@ class Fallback:
     Args:
         setting: the field of `Load`.
         asked, taken: its value, and the one in use.
-        reason: `head_size`, `no_cache`, `flash_attention_off`, `no_flash_attention`, `refused`, `no_gpu`, `few_cores`.
+        reason: `head_size`, `no_cache`, `flash_attention_off`, `no_flash_attention`, `refused`, `no_gpu`, `few_cores`;
+            of a draft model `draft_off`, `draft_gpu`, `draft_attention`, `draft_shared`, `draft_recurrent`,
+            `draft_inexact`.
         message: one English sentence, with what llama.cpp said where it refused.
     """
 

@@ -17,6 +17,8 @@ _MEMORY = 9  # latest durations of one size of batch
 _PRIOR_SLOPE = 0.5  # of a single token's time, for each token more, in batches that have not been timed
 _LEAST_GAIN = 1.2  # tokens per second with a guess ÷ without: less is lost where the estimates are too good
 
+_LEAST_LOSS, _LOSS_SHARE = 3.0, 0.02  # single tokens that may be lost in any answer, and for each of its tokens
+
 _FORGETTING = 0.97  # of what was seen, whenever a guess with the same match is judged
 _PRIOR_WEIGHT = 4.0  # guesses that the prior counts for
 
@@ -78,6 +80,31 @@ class BatchCosts:
             return None
         timed = max(known for known in self._seconds if known <= size)
         return median(self._seconds[timed]) / single + _PRIOR_SLOPE * (size - timed)
+
+
+class SpeculationGain:
+    """What guesses have really gained in one answer, in the time of single tokens.
+
+    The estimates of `best_length` may be wrong again and again: where the times of batches vary, or guesses fail in a
+    way that their matches do not foresee. So what was really lost is added up, and ends that.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = 0  # of the answer
+        self._lost = 0.0  # negative for a gain
+
+    def observe(self, seconds: float, single: float) -> None:
+        """One more token of the answer took so long: as long as its batch, or nothing where it was guessed.
+
+        `single` is what a token alone usually takes.
+        """
+        self._tokens += 1
+        self._lost += seconds / single - 1
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether more was lost than may be: the answer goes on without guesses, at least until it is longer."""
+        return self._lost > max(_LEAST_LOSS, _LOSS_SHARE * self._tokens)
 
 
 def best_length(chain: Sequence[float], costs: BatchCosts, sizes: Collection[int], guess_cost: float = 0.0) -> int:

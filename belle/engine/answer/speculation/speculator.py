@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from belle.engine.answer.speculation.draft_length import Acceptance, BatchCosts, best_length
+from belle.engine.answer.speculation.draft_length import Acceptance, BatchCosts, SpeculationGain, best_length
 from belle.engine.answer.speculation.draft_model import DraftModel
 from belle.engine.answer.speculation.exact_batches import MOST_TOKENS
 from belle.engine.answer.speculation.prompt_lookup import LONGEST_MATCH, PromptLookup
@@ -35,6 +35,8 @@ class Speculator:
         self._exact_sizes = exact_sizes
         self._sizes = frozenset(range(2, MOST_TOKENS + 1)) if exact_sizes else frozenset()
         self._costs = BatchCosts()
+        self._gain = SpeculationGain()
+        self._drafting_s = 0.0  # what making the latest guesses took
         self._text: list[int] = []
         self._lookup = PromptLookup()
         self._lookup_acceptance = Acceptance(_LOOKUP_PRIORS)
@@ -49,6 +51,7 @@ class Speculator:
         """Another answer begins."""
         self._text = []
         self._unjudged = ()
+        self._gain = SpeculationGain()
         self.drafted = self.accepted = 0
 
     def confirms(self, token: int, sequence: KvSequence) -> bool:
@@ -65,6 +68,7 @@ class Speculator:
         if self.unconfirmed[:1] == (token,):
             self.unconfirmed = self.unconfirmed[1:]
             self.accepted += 1
+            self._observe_gain(0.0)
             return True
         self.drop_guesses(sequence)
         return False
@@ -74,7 +78,8 @@ class Speculator:
 
         Raises Interrupted, KnownError.
         """
-        if not self._sizes:
+        self._drafting_s = 0.0
+        if not self._sizes or self._gain.is_loss:
             return ()
         most = min(most, MOST_TOKENS - 1)
         return self._from_text(most) or self._from_draft(most)
@@ -82,6 +87,7 @@ class Speculator:
     def evaluated(self, guesses: tuple[int, ...], seconds: float) -> None:
         """The last token was evaluated, with `guesses` after it, and that took so long."""
         self._costs.observe(1 + len(guesses), seconds)
+        self._observe_gain(self._drafting_s + seconds if guesses else self._costs.seconds(1))
         self.unconfirmed = guesses
         self.drafted += len(guesses)
 
@@ -123,6 +129,8 @@ class Speculator:
         length = self._length(self._draft_acceptance.chain(0, most), cost)
         if length:
             self._unjudged = draft.guess(self._text, length)
+            # Not what reading the prompt took, which it does once for many guesses.
+            self._drafting_s = len(self._unjudged) * (draft.guess_seconds or 0.0)
             return self._unjudged
         if single and most == MOST_TOKENS - 1:
             self._is_resting, self._rested = True, 0
@@ -134,6 +142,12 @@ class Speculator:
             self._is_resting, self._rest = False, min(4 * self._rest, _LONGEST_REST)
             self._draft_acceptance = Acceptance(_DRAFT_PRIORS)
         return not self._is_resting
+
+    def _observe_gain(self, seconds: float | None) -> None:
+        """One more token of the answer, which took so long."""
+        single = self._costs.seconds(1)
+        if single and seconds is not None:
+            self._gain.observe(seconds, single)
 
     def _length(self, chain: Sequence[float], guess_cost: float = 0.0) -> int:
         length = best_length(chain, self._costs, self._sizes, guess_cost)

@@ -13,7 +13,7 @@ from gguf import GGUFWriter
 
 from belle.engine.llama import memory
 from belle.engine.llama.attention import PLAIN, Attention, choose_attention
-from belle.engine.llama.context import Context, StopFlag
+from belle.engine.llama.context import BatchPart, Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import open_engine
@@ -48,9 +48,10 @@ def test_what_is_chosen_works_for_every_head_size(head_size: int, folder: Path, 
         if head_size % 32 == 0 and flash != "off":
             assert attention.kv_type == kv_type
         context = Context(model, 256, on_gpu=False, stop=StopFlag(), log=native_log, attention=attention)
-        context.evaluate(list(range(3, 40)))
-        context.evaluate([5])
-        assert np.isfinite(context.last_logits()).all()
+        (sequence,) = context.sequences
+        context.evaluate(BatchPart(sequence, list(range(3, 40))))
+        context.evaluate(BatchPart(sequence, [5]))
+        assert np.isfinite(context.logits(sequence.rows[-1])).all()
         context.close()
     model.close()
 
@@ -88,8 +89,8 @@ def test_a_value_that_does_not_exist_is_refused_in_words(starter: Path, kv_type:
 def sizes_of(model: Model, attention: Attention, log: NativeLog) -> int:
     """Bytes of a saved state of some tokens."""
     context = Context(model, 512, on_gpu=False, stop=StopFlag(), log=log, attention=attention)
-    context.evaluate(list(range(100, 356)))
-    size = context.state_bytes
+    context.evaluate(BatchPart(context.sequences[0], list(range(100, 356))))
+    size = context.sequences[0].state_bytes
     context.close()
     return size
 
@@ -114,8 +115,9 @@ def test_a_quantized_cache_predicts_nearly_the_same(starter: Path, native_log: N
     for kv_type in get_args(KvType):
         attention = choose_attention(read_header(starter), kv_type, "auto", on_gpu=False)[0]
         context = Context(model, 512, on_gpu=False, stop=StopFlag(), log=native_log, attention=attention)
-        context.evaluate(tokens[:100])
-        logits[kv_type] = context.last_logits().astype(np.float64)
+        (sequence,) = context.sequences
+        context.evaluate(BatchPart(sequence, tokens[:100]))
+        logits[kv_type] = context.logits(sequence.rows[-1]).astype(np.float64)
         context.close()
     model.close()
 

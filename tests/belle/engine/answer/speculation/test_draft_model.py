@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from belle.cli.messages import say
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
@@ -56,3 +57,23 @@ def test_another_vocabulary_is_refused_in_words(
 def test_a_draft_model_that_does_not_exist_is_an_error(starter: Path, native_log: NativeLog, tmp_path: Path) -> None:
     with pytest.raises(KnownError):
         Loaded(native_log, starter, draft=str(tmp_path / "none.gguf"))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"speculation": False}, "draft_off"),
+        ({"flash_attention": "on"}, "draft_attention"),
+        ({"kv_type": "q8_0"}, "draft_attention"),
+        ({"parallel": 2}, "draft_shared"),
+    ],
+)
+def test_a_draft_model_that_cannot_be_used_is_said(
+    options: dict[str, object], reason: str, starter: Path, native_log: NativeLog
+) -> None:
+    loaded = Loaded(native_log, starter, draft=str(starter), n_ctx=256, **options)
+    (fallback,) = loaded.model.info.fallbacks
+    loaded.model.close()
+    assert (fallback.setting, fallback.asked, fallback.taken) == ("draft", starter.name, "none")
+    assert fallback.reason == reason
+    assert say(f"fallback_{reason}") == fallback.message
