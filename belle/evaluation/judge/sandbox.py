@@ -66,7 +66,8 @@ def unconfined_reason() -> str | None:
 
 
 def _run(program: str, tests: str, limits: SandboxLimits) -> str:
-    # The word at the end of the output, which the program cannot know, shows that all the tests were reached.
+    # The word at the end of the output shows that all the tests were reached. A program does not come upon it by
+    # accident; one that looks for it in its own process finds it, and could as well change what its tests compare.
     word = secrets.token_hex(16)
     task = {
         "program": program,

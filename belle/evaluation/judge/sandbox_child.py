@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -24,16 +25,22 @@ NOBODY = 65534
 TIMED_OUT = 128 + signal.SIGXCPU
 
 RUNNER = """
-import sys
-task = {task!r}
-scope = {{"__name__": "__main__"}}
-exec(compile(task["program"], "program.py", "exec"), scope)
-exec(compile(task["tests"], "tests.py", "exec"), scope)
-sys.stdout.flush()
-sys.stderr.flush()
-import os
-os.write(1, task["word"].encode())
-os._exit(0)
+import json, os, sys
+
+def run():
+    task = json.load(sys.stdin)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    scope = {"__name__": "__main__"}
+    exec(compile(task["program"], "program.py", "exec"), scope)
+    exec(compile(task["tests"], "tests.py", "exec"), scope)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(1, task["word"].encode())
+    os._exit(0)
+
+run()
 """
 
 
@@ -55,10 +62,19 @@ def main() -> None:
     os.setuid(NOBODY)
     _die_with_parent(libc)  # after the change of the user, which takes it back
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
-    program = {name: task[name] for name in ("program", "tests", "word")}
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    _hand_over({name: task[name] for name in ("program", "tests", "word")})
     # Becoming another program gives up what a user namespace grants to its first process.
-    os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", RUNNER.format(task=program)])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", RUNNER])  # noqa: S606
+
+
+def _hand_over(task: dict[str, str]) -> None:
+    """Make the task the stdin of the next program: arguments may have no more than 128 KB, and stay in sight."""
+    file = os.memfd_create("task")
+    with open(file, "wb", closefd=False) as stream:
+        stream.write(json.dumps(task).encode())
+    os.lseek(file, 0, os.SEEK_SET)
+    os.dup2(file, 0)
+    os.close(file)
 
 
 def _die_with_parent(libc: Any) -> None:
@@ -117,9 +133,17 @@ def _show(libc: Any, folder: Path, root: Path) -> None:
     elif folder.is_dir() and not target.is_dir():
         target.mkdir(parents=True)
         _mount(libc, folder, target, None, MS_BIND | MS_REC)
-        # Flags that the mount has already must stay: they are locked in a new user namespace.
-        kept = os.statvfs(folder).f_flag & (MS_NOSUID | MS_NODEV | os.ST_NOEXEC)
-        _mount(libc, "none", target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | kept)
+        for mount in _mounts_in(target):
+            # Flags that the mount has already must stay: they are locked in a new user namespace.
+            kept = os.statvfs(mount).f_flag & (MS_NOSUID | MS_NODEV | os.ST_NOEXEC)
+            _mount(libc, "none", mount, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | kept)
+
+
+def _mounts_in(folder: Path) -> list[Path]:
+    """The folder itself, and what is mounted below it: a remount is of one mount alone."""
+    fields = [line.split()[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    points = {os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)) for field in fields}
+    return [folder, *(Path(point) for point in sorted(points) if folder in Path(point).parents)]
 
 
 def _limit(task: dict[str, Any]) -> None:
@@ -128,7 +152,7 @@ def _limit(task: dict[str, Any]) -> None:
         (resource.RLIMIT_CPU, max(1, round(task["seconds"]))),
         (resource.RLIMIT_FSIZE, task["files"]),
         (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 64),
+        (resource.RLIMIT_NPROC, 16),  # each of which may take as much memory
         (resource.RLIMIT_CORE, 0),
     ):
         with contextlib.suppress(ValueError):  # a lower limit holds already

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from belle.evaluation.judge import sandbox
+from belle.evaluation.judge import sandbox, sandbox_child
 from belle.evaluation.judge.sandbox import SandboxError, SandboxLimits, program_problem, unconfined_reason
 
 pytestmark = pytest.mark.skipif(unconfined_reason() is not None, reason=f"cannot confine: {unconfined_reason()}")
@@ -83,6 +86,42 @@ def test_no_file_of_anybody_can_be_read_or_written(tmp_path: Path) -> None:
     assert not reaches("open('/proc/1/environ').read()")
     assert reaches("open('/tmp/own', 'w').write('y'); open('own').read()")
     assert secret.read_text(encoding="utf-8") == "x"
+
+
+def test_a_long_program_is_run_as_well() -> None:
+    program = f"{ADD}\nTEXT = {'字' * 150_000!r}\n"
+    assert program_problem(program, "assert add(1, 2) == 3 and len(TEXT) == 150_000") == ""
+
+
+@pytest.mark.parametrize("place", ["__import__('__main__').task['word']", "__import__('sys').orig_argv[-1]"])
+def test_what_shows_that_the_tests_were_reached_is_not_in_sight(place: str) -> None:
+    assert program_problem(f"import os\nos.write(1, {place}.encode()[-32:])\nos._exit(0)", "assert False")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
+def test_what_is_mounted_below_a_folder_that_is_shown_is_read_only_as_well(tmp_path: Path) -> None:
+    (tmp_path / "shown/a b/inner").mkdir(parents=True)
+    script = f"""
+import ctypes, os, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(sandbox_child.__file__).parent)!r})
+import sandbox_child as child
+libc = ctypes.CDLL(None, use_errno=True)
+shown, root = Path({str(tmp_path / "shown")!r}), Path({str(tmp_path / "root")!r})
+child._unshare(libc)
+child._mount(libc, "none", "/", None, child.MS_REC | child.MS_PRIVATE)
+child._mount(libc, "tmpfs", shown / "a b", "tmpfs", 0)
+(shown / "a b/inner").mkdir()
+child._mount(libc, "tmpfs", shown / "a b/inner", "tmpfs", child.MS_NODEV)
+child._show(libc, shown, root)
+for folder in (".", "a b", "a b/inner"):
+    try:
+        (root / shown.relative_to("/") / folder / "x").touch()
+    except OSError:
+        continue
+    sys.exit(f"{{folder}} can be written")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
 
 
 def test_files_are_small() -> None:
