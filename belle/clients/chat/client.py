@@ -143,7 +143,7 @@ class ChatClient:
         try:
             reply = read_reply(data, request)
         except ReplyError as error:
-            raise _BrokenError(f"the answer of {endpoint.url} {error}") from None
+            raise _BrokenError(_without_key(endpoint, f"the answer of {endpoint.url} {error}")) from None
         return replace(reply, endpoint=endpoint.url, asked_model=endpoint.model)
 
     async def _post(self, endpoint: Endpoint, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
@@ -262,7 +262,12 @@ def _said(endpoint: Endpoint, status: int, data: bytes) -> str:
         text = error_text(parse_json(data))
     except DocumentError:
         text = error_text(data[:2000].decode("utf-8", "replace"))
-    return f"{endpoint.url} answers {status}" + (f": {text}" if text else "")
+    return _without_key(endpoint, f"{endpoint.url} answers {status}" + (f": {text}" if text else ""))
+
+
+def _without_key(endpoint: Endpoint, text: str) -> str:
+    """Some servers repeat the key, and what they say is shown and recorded."""
+    return text.replace(endpoint.key, "…") if endpoint.key else text
 
 
 def _first_line(error: Exception) -> str:

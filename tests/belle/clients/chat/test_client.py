@@ -199,6 +199,19 @@ def test_the_key_is_sent_and_a_proxy_is_not_asked_for_loopback(monkeypatch: pyte
         assert server.headers[0]["authorization"] == "Bearer secret"
 
 
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_key_that_a_server_repeats_is_not_shown(status: int) -> None:
+    with chat_server(lambda _: complaint(status, "the key sk-secret is wrong")) as server:
+        endpoint = Endpoint(server.url, "m", key="sk-secret")
+        try:
+            outcomes, _ = run([endpoint], ["a"], tries=1)
+            told = str(outcomes["a"])
+        except KnownError as error:
+            told = str(error)
+    assert "the key … is wrong" in told
+    assert "sk-secret" not in told
+
+
 def test_a_limit_ends_the_run() -> None:
     with chat_server(echo) as server:
         endpoint = Endpoint(server.url, "m", limit=2, prompt_price=1e6, completion_price=0)
