@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from belle.clients.chat.answer_file import answer_facts
+from belle.errors import KnownError
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.verdicts import JudgedAnswer, answers_of
 
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+
 
 def answers_by_model(folder: Path, items: EvaluationItems) -> dict[str, list[JudgedAnswer]]:
-    """The answers in the folder of a run, of all shards; models without any are left out.
+    """The answers in the folder of a run, of all shards, each item once; models without any are left out.
 
-    Raises KnownError ("answers_of_another_run").
+    Raises KnownError ("answers_of_another_run"), also where the files of a model were not asked in the same way.
     """
-    answers: dict[str, list[JudgedAnswer]] = {}
+    answers: dict[str, dict[str, JudgedAnswer]] = {}
+    first: dict[str, Path] = {}
     for file in sorted((folder / "answers").glob("*.jsonl")):
-        answers.setdefault(_model_of(file), []).extend(answers_of(items, file))
-    return {name: found for name, found in answers.items() if found}
+        model = model_of(file.stem)
+        _check_same_run(first.setdefault(model, file), file)
+        answers.setdefault(model, {}).update({answer.item.id: answer for answer in answers_of(items, file)})
+    return {name: list(found.values()) for name, found in answers.items() if found}
 
 
-def _model_of(file: Path) -> str:
-    """The name of the model, without that of a shard."""
-    name, shard, _ = file.stem.partition("-of-")
-    return name.rpartition("-")[0] if shard else name
+def model_of(stem: str) -> str:
+    """The name of a model, from that of a file of its answers or weights: without the number of a shard."""
+    return _SHARD.sub("", stem)
+
+
+def _check_same_run(first: Path, file: Path) -> None:
+    if answer_facts(file) != answer_facts(first):
+        message = f"{file.name} and {first.name} have answers of the same model that was asked in different ways."
+        raise KnownError("answers_of_another_run", message, "Move one of them into a folder of its own.")

@@ -58,6 +58,11 @@ def _judged(judging: JudgeRun, name: str, answers: Sequence[JudgedAnswer], termi
 
     try:
         return judging.verdicts(answers, show)
+    except KeyboardInterrupt:
+        terminal.clear_line()
+        told = f"{replies:,} new replies to the answers of {name} in {judging.path}"
+        terminal.note(f"Interrupted: {told}. The same command goes on with the rest.")
+        raise
     finally:
         terminal.clear_line()
 

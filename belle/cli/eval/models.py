@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from belle.cli.arguments import input_file, output_file, real, whole
+from belle.cli.eval.folders import model_of
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal, bar
 from belle.clients.chat.batch_file import read_batch, write_requests
-from belle.clients.chat.bulk import SpendingLimit
+from belle.clients.chat.bulk import SpendingLimit, Tally
 from belle.clients.chat.endpoints import Endpoint, endpoint_at, read_endpoints
 from belle.engine.process.commands import MOST_PARALLEL
 from belle.errors import KnownError
@@ -49,7 +50,7 @@ def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
     )
     engine.add_argument(
         "--parallel",
-        type=whole(1),
+        type=whole(1, MOST_PARALLEL),
         default=4,
         metavar="N",
         help="questions answered at once (4); with 1, every run gives the same answers to the last bit",
@@ -67,6 +68,8 @@ def open_models(
     if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
         message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
         raise KnownError("usage", message, "Give the name of the model there.")
+    named = [model_of(Path(model).stem) if "/" in model or model.endswith(".gguf") else model for model in models]
+    _check_distinct([*named, *{*by_model, *([arguments.model] if arguments.model else [])}])
     if arguments.batch_out:
         yield _batch_writer(arguments.model, arguments.batch_out)
     elif arguments.batch_in:
@@ -75,26 +78,40 @@ def open_models(
         by_model[arguments.model].append(endpoint_at(arguments.url, arguments.model, key=arguments.key))
     if not (models or by_model or arguments.model):
         raise KnownError("usage", "There is no model to ask.", "Name a model, or give --url or --endpoints.")
+    if arguments.max_cost is not None and not all(one.has_price for ones in by_model.values() for one in ones):
+        message = "--max-cost is given, and there is an endpoint without a price."
+        raise KnownError("usage", message, "Give the prices in the file of --endpoints, or --max-total-tokens.")
     files = [resolve(model).path for model in models]
-    for name, path in zip(models, files, strict=True):
+    for name, path in zip(named, files, strict=True):
         yield engine_answerer(
             path,
-            name=Path(name).stem if "/" in name or name.endswith(".gguf") else name,
+            name=name,
             template=arguments.template,
-            n_ctx=arguments.ctx or _CTX_EACH * min(arguments.parallel, MOST_PARALLEL),
+            n_ctx=arguments.ctx or _CTX_EACH * arguments.parallel,
             threads=arguments.threads,
-            parallel=min(arguments.parallel, MOST_PARALLEL),
+            parallel=arguments.parallel,
             on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
             on_safer_mode=lambda: terminal.note(say("safer_mode")),
         )
-    limit = SpendingLimit(arguments.max_total_tokens, arguments.max_cost)
+    limit, tally = SpendingLimit(arguments.max_total_tokens, arguments.max_cost), Tally()
     for endpoints in by_model.values():
-        yield nullcontext(ServerAnswerer(endpoints, limit, terminal.note))
+        yield nullcontext(ServerAnswerer(endpoints, limit, terminal.note, tally=tally))
 
 
 def file_name(model: str) -> str:
     """The name of a model as that of a file."""
     return re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    """Raise KnownError where two models would share a file; some file systems do not tell small letters from large."""
+    by_file: dict[str, str] = {}
+    for name in names:
+        file = file_name(name).casefold()
+        if file in by_file:
+            message = f"The answers of two models, {by_file[file]} and {name}, would be in the same file."
+            raise KnownError("usage", message, "Ask them one by one, each with a folder of its own (-o).")
+        by_file[file] = name
 
 
 @contextmanager

@@ -48,14 +48,22 @@ def _ask(
     items: EvaluationItems, answerer: ModelAnswerer, path: Path, options: AnswerOptions, terminal: Terminal
 ) -> RunProgress:
     started = monotonic()
+    latest: RunProgress | None = None
 
     def show(progress: RunProgress) -> None:
+        nonlocal latest
+        latest = progress
         seconds = (monotonic() - started) / max(progress.asked, 1) * (progress.total - progress.done)
         left = units.rough_duration(seconds)
         terminal.progress(f"{answerer.name}: {progress.done:,} of {progress.total:,} answers, {left} left")
 
     try:
         return answer_set(items, answerer, path, options, on_progress=show)
+    except KeyboardInterrupt:
+        terminal.clear_line()
+        done = "nothing new" if latest is None else f"{latest.done:,} of {latest.total:,} answers"
+        terminal.note(f"Interrupted: {done} of {answerer.name} in {path}. The same command goes on with the rest.")
+        raise
     finally:
         terminal.clear_line()
 

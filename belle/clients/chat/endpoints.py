@@ -63,6 +63,11 @@ class Endpoint:
         except ValueError:
             return False
 
+    @property
+    def has_price(self) -> bool:
+        """Whether a price was given."""
+        return self.prompt_price > 0 or self.completion_price > 0
+
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Of an answer, in the currency of the prices."""
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6

@@ -45,14 +45,20 @@ class ServerAnswerer:
         endpoints: that offer this model.
         limit: what all the answers together may cost.
         say: told what a person should know.
+        tally: what has been spent, also by other models; None for nothing yet.
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], limit: SpendingLimit, say: Callable[[str], None] = lambda _: None
+        self,
+        endpoints: Sequence[Endpoint],
+        limit: SpendingLimit,
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        tally: Tally | None = None,
     ) -> None:
         self.name = endpoints[0].model
         self.identity: Mapping[str, Any] = {"model": self.name}
-        self.tally = Tally()
+        self._tally = tally or Tally()
         self._endpoints = endpoints
         self._limit = limit
         self._say = say
@@ -62,7 +68,7 @@ class ServerAnswerer:
 
         async def work() -> None:
             async with ChatClient(self._endpoints, say=self._say) as client:
-                await answer_all(client, requests, take, tally=self.tally, limit=self._limit, prices=self._endpoints)
+                await answer_all(client, requests, take, tally=self._tally, limit=self._limit, prices=self._endpoints)
 
         asyncio.run(work())
 

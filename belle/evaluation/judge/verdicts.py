@@ -134,11 +134,15 @@ class JudgeRun:
                 unique = {request.id: request for request in requests.values()}
                 self.judge.answer(file.missing(unique.values()), take)
                 for index, request in requests.items():
-                    replies[index] = known.get(request.id) or failed.get(request.id) or _nothing()
+                    if request.id in known:
+                        replies[index] = known[request.id]
+                    elif index not in replies:
+                        replies[index] = failed.get(request.id) or _nothing()
+                # What could not be asked the client has tried already, or a batch asks it elsewhere.
                 open_prompts = {
-                    index: open_prompts[index]
-                    for index in open_prompts
-                    if self._verdict(open_prompts[index][0], replies[index]).score is None
+                    index: (item, prompt)
+                    for index, (item, prompt) in open_prompts.items()
+                    if isinstance(replies[index], str) and self._verdict(item, replies[index]).score is None
                 }
         finally:
             file.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,36 @@ def test_an_answer_that_failed_is_named_and_the_status_says_so(
         assert [body["messages"][-1]["content"] for body in server.bodies] == ["What is red?"]
 
 
+def test_an_interrupted_run_says_where_it_stands_and_goes_on(
+    items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def script(body: dict[str, Any]) -> Response:
+        if "And?" in body["messages"][-1]["content"]:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return echo(body)
+
+    words = ("--set", items, "-o", tmp_path / "out", "--model", "m")
+    with chat_server(script) as server:
+        assert belle(*words, "--url", server.url) == 130
+    told = capfd.readouterr().err
+    assert "Interrupted: 3 of 4 answers of m in" in told
+    assert "Traceback" not in told
+    with chat_server(echo) as server:
+        assert belle(*words, "--url", server.url) == 0
+        assert [body["messages"][-1]["content"] for body in server.bodies] == ["And?"]
+
+
+def test_all_models_together_spend_no_more_than_the_limit(items: Path, tmp_path: Path) -> None:
+    with chat_server(echo) as server:
+        endpoints = tmp_path / "endpoints.toml"
+        tables = [f"[[endpoint]]\nurl = '{server.url}'\nmodel = '{name}'\nlimit = 1\n" for name in ("one", "two")]
+        endpoints.write_text("".join(tables), encoding="utf-8")
+        words = ("--endpoints", endpoints, "--set", items, "-o", tmp_path / "out", "--max-total-tokens", "1")
+        assert belle(*words) == 1
+        assert [body["model"] for body in server.bodies] == ["one"]
+
+
 def test_a_limit_ends_the_run_and_more_finishes_it(items: Path, tmp_path: Path) -> None:
     with chat_server(echo) as server:
         words = ("--set", items, "-o", tmp_path / "out", "--model", "m", "--url", server.url)
@@ -118,6 +151,9 @@ def test_a_batch_is_asked_elsewhere_one_turn_at_a_time(
         (("no-such-model",), "no-such-model"),
         (("starter", "--shard", "4/4"), "is not a shard"),
         (("starter", "--set", "missing.jsonl"), "missing.jsonl"),
+        (("one/m.gguf", "two/m.gguf"), "in the same file"),
+        (("m-00001-of-00002.gguf", "./M.gguf"), "in the same file"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--max-cost", "1"), "without a price"),
     ],
 )
 def test_a_mistake_is_said_in_words(

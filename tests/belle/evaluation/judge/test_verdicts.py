@@ -11,7 +11,7 @@ from belle.clients.chat.bulk import Take
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.replies import ChatReply, ReplyChoice
 from belle.clients.chat.requests import RowRequest
-from belle.evaluation.answers.answerer import engine_answerer
+from belle.evaluation.answers.answerer import BatchReader, BatchWriter, engine_answerer
 from belle.evaluation.items.checks import CodeCheck, LengthCheck, NumberCheck
 from belle.evaluation.items.item import EvaluationItem
 from belle.evaluation.judge import verdicts
@@ -114,6 +114,25 @@ def test_a_judge_that_fails_leaves_no_score_and_says_why(tmp_path: Path) -> None
     judge = Judge(lambda _: RequestError("request_refused", "too long"))
     (verdict,) = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(OPEN, "A")])
     assert (verdict.score, verdict.by, verdict.problem) == (None, "nobody", "too long")
+
+
+def test_a_batch_asks_each_prompt_once_and_what_cannot_be_read_again(tmp_path: Path) -> None:
+    def asked() -> list[RowRequest]:
+        writer = BatchWriter("j")
+        JudgeRun(writer, OwnPrompts(), tmp_path / "v.jsonl").verdicts(answers)
+        return writer.requests
+
+    answers = [judged(OPEN, "A"), judged(OPEN, "B")]
+    first = asked()
+    assert len(first) == len({request.id for request in first}) == 2
+    texts = ['{"reason": "ok", "score": 1}', "I like it."]
+    rows = {
+        request.id: {"response": {"body": {"choices": [{"message": {"content": text}}]}}}
+        for request, text in zip(first, texts, strict=True)
+    }
+    found = JudgeRun(BatchReader("j", rows), OwnPrompts(), tmp_path / "v.jsonl").verdicts(answers)
+    assert [(verdict.score, verdict.by) for verdict in found] == [(1.0, "judge"), (None, "judge")]
+    assert [request.id for request in asked()] == [f"{first[1].id}/2"]
 
 
 def test_a_real_model_with_a_grammar_always_says_something_that_can_be_read(tmp_path: Path, starter: Path) -> None:
