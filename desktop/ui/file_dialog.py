@@ -39,6 +39,23 @@ def choose_file(parent: QWidget, title: str, pattern: str, then: Callable[[Path]
     _choose(file_dialog(parent, title, Mode.ExistingFile, filters=filters), then)
 
 
+def choose_new_file(
+    parent: QWidget,
+    title: str,
+    name: str,
+    then: Callable[[Path], object],
+    *,
+    folder: str = "",
+    filters: Sequence[str] = (),
+) -> None:
+    """Ask for a file to write. The dialog offers `name`, whose ending is added to a name without one."""
+    dialog = file_dialog(parent, title, folder=folder, filters=filters)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix(Path(name).suffix)
+    dialog.selectFile(name)
+    _choose(dialog, then)
+
+
 def choose_folder(parent: QWidget, title: str, then: Callable[[Path], object], *, folder: str = "") -> None:
     """Ask for a folder; the dialog begins at `folder`, or where the last one ended."""
     dialog = file_dialog(parent, title, Mode.Directory, folder=folder)

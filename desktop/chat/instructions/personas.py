@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from belle import paths
 from belle.errors import KnownError
-from desktop.chat.refusals import store_faults
+from desktop.chat.refusals import read_or, store_faults
 from desktop.chat.state import Notice
 from desktop.i18n import current_language
 from desktop.store import Persona, Store, StoredPersona, StoreError
@@ -36,11 +36,7 @@ class PersonaControl(QObject):
 
     def own(self) -> list[StoredPersona]:
         """The person's own personas, by name."""
-        try:
-            return self._store.personas()
-        except StoreError as error:
-            self._notify(Notice.of_store(error))
-            return []
+        return read_or(self._store.personas, [], self._notify)
 
     def ready_made(self) -> list[Persona]:
         """The personas that ship with the program, in the language of the window."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -14,7 +13,7 @@ from desktop.ui.foreign_text import shortened
 from desktop.ui.style.icons import icon
 
 if TYPE_CHECKING:
-    from desktop.chat.controller import ChatController
+    from desktop.chat.instructions.facts import FactControl
     from desktop.store.records import StoredFact
     from desktop.ui.instructions.facts_dialog import FactsDialog
 
@@ -24,18 +23,18 @@ class FactDialogs(QObject):
 
     Args:
         window: the parent of the dialogs.
-        controller: has the facts.
+        facts: reads and changes them.
     """
 
-    def __init__(self, window: QWidget, controller: ChatController) -> None:
+    def __init__(self, window: QWidget, facts: FactControl) -> None:
         super().__init__(window)
-        self._window, self._controller = window, controller
+        self._window, self._facts = window, facts
 
     def show(self) -> None:
         """Show the facts, and the switch."""
         from desktop.ui.instructions.facts_dialog import FactsDialog
 
-        facts = self._controller.facts
+        facts = self._facts
         dialog = FactsDialog(facts.all, self._window, is_on=facts.is_on)
         facts.changed.connect(dialog.refresh)
         dialog.switched.connect(facts.set_on)
@@ -50,7 +49,7 @@ class FactDialogs(QObject):
 
     def add_to(self, menu: QMenu) -> None:
         """Add the entries about facts to a menu."""
-        facts = self._controller.facts
+        facts = self._facts
         show = menu.addAction(icon("pin", size=16), translate("Window", "What to remember…"))
         show.triggered.connect(lambda _: self.show())
         if facts.is_on:
@@ -65,7 +64,7 @@ class FactDialogs(QObject):
     def _ask(self, parent: QWidget, fact_id: int | None, text: str) -> None:
         from desktop.ui.instructions.fact_dialog import FactDialog
 
-        facts = self._controller.facts
+        facts = self._facts
         dialog = FactDialog(text, facts.LONGEST, parent, is_on=facts.is_on)
         dialog.chosen.connect(lambda chosen: dialog.accept() if facts.save(fact_id, chosen) else None)
         dialog.open()
@@ -80,16 +79,12 @@ class FactDialogs(QObject):
             translate("Facts", "Keep"),
             parent,
         )
-        dialog.accepted.connect(lambda: self._controller.facts.delete(fact.id))
+        dialog.accepted.connect(lambda: self._facts.delete(fact.id))
         dialog.open()
 
     def _export(self, parent: FactsDialog) -> None:
-        from desktop.ui.file_dialog import file_dialog
+        from desktop.ui.file_dialog import choose_new_file
 
         filters = (translate("Facts", "List (*.md)"), translate("Facts", "Data (*.json)"))
-        dialog = file_dialog(parent, translate("Facts", "Export your facts"), filters=filters)
-        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("md")
-        dialog.selectFile("facts.md")
-        dialog.fileSelected.connect(lambda path: self._controller.facts.export(Path(path)))
-        dialog.open()
+        title = translate("Facts", "Export your facts")
+        choose_new_file(parent, title, "facts.md", self._facts.export, filters=filters)

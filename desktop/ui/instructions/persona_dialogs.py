@@ -14,7 +14,7 @@ from desktop.i18n import translate
 from desktop.ui.foreign_text import shortened
 
 if TYPE_CHECKING:
-    from desktop.chat.controller import ChatController
+    from desktop.chat.instructions.personas import PersonaControl
     from desktop.store.records import Persona, StoredPersona
     from desktop.ui.instructions.personas_dialog import PersonasDialog
 
@@ -24,12 +24,12 @@ class PersonaDialogs(QObject):
 
     Args:
         window: the parent of the dialogs.
-        controller: has the personas.
+        personas: reads and changes them.
     """
 
-    def __init__(self, window: QWidget, controller: ChatController) -> None:
+    def __init__(self, window: QWidget, personas: PersonaControl) -> None:
         super().__init__(window)
-        self._window, self._controller = window, controller
+        self._window, self._personas = window, personas
 
     def choices(self) -> tuple[Sequence[Persona], Sequence[Persona]]:
         """The person's own personas, and those that ship with the program."""
@@ -41,7 +41,7 @@ class PersonaDialogs(QObject):
         from desktop.ui.instructions.personas_dialog import PersonasDialog
 
         dialog = PersonasDialog(self._lists, parent or self._window)
-        self._controller.personas.changed.connect(dialog.refresh)
+        self._personas.changed.connect(dialog.refresh)
         dialog.edit_requested.connect(partial(self._edit, dialog))
         dialog.duplicate_requested.connect(partial(self._duplicate, dialog))
         dialog.delete_requested.connect(partial(self._delete, dialog))
@@ -50,7 +50,7 @@ class PersonaDialogs(QObject):
         dialog.open()
 
     def _lists(self) -> tuple[Sequence[StoredPersona], Sequence[Persona]]:
-        personas = self._controller.personas
+        personas = self._personas
         return personas.own(), personas.ready_made()
 
     def _edit(self, parent: PersonasDialog, stored: StoredPersona | None) -> None:
@@ -64,7 +64,7 @@ class PersonaDialogs(QObject):
         from desktop.ui.instructions.persona_dialog import PersonaDialog
 
         def save(name: str, system_prompt: str, greeting: str, sampling: dict[str, float]) -> None:
-            if self._controller.personas.save(persona_id, Persona(name, system_prompt, greeting, sampling)):
+            if self._personas.save(persona_id, Persona(name, system_prompt, greeting, sampling)):
                 dialog.accept()
 
         dialog = PersonaDialog(persona, parent)
@@ -81,14 +81,14 @@ class PersonaDialogs(QObject):
             translate("Personas", "Keep"),
             parent,
         )
-        dialog.accepted.connect(lambda: self._controller.personas.delete(stored.id))
+        dialog.accepted.connect(lambda: self._personas.delete(stored.id))
         dialog.open()
 
     def _import(self, parent: PersonasDialog) -> None:
         from desktop.ui.file_dialog import choose_file
 
         def take(path: Path) -> None:
-            self._controller.personas.import_file(path, user=translate("Personas", "the user"))
+            self._personas.import_file(path, user=translate("Personas", "the user"))
 
         choose_file(
             parent,
@@ -98,11 +98,7 @@ class PersonaDialogs(QObject):
         )
 
     def _export(self, parent: PersonasDialog) -> None:
-        from desktop.ui.file_dialog import file_dialog
+        from desktop.ui.file_dialog import choose_new_file
 
-        dialog = file_dialog(parent, translate("Personas", "Export your personas"))
-        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("json")
-        dialog.selectFile("personas.json")
-        dialog.fileSelected.connect(lambda path: self._controller.personas.export(Path(path)))
-        dialog.open()
+        title = translate("Personas", "Export your personas")
+        choose_new_file(parent, title, "personas.json", self._personas.export)

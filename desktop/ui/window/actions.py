@@ -62,7 +62,7 @@ class WindowActions(QObject):
         self.finding = FindInConversation(window)
         self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
         self.projects = ProjectDialogs(window, controller, self.dialogs.personas)
-        self.facts = FactDialogs(window, controller)
+        self.facts = FactDialogs(window, controller.facts)
         self._menus: dict[str, QMenu] = {}
         self._can_stop = False
         self._update_actions()

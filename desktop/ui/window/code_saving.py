@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,16 +34,11 @@ class CodeSaving(QObject):
     def ask(self, code: Code) -> None:
         """Open the dialog for a block of code."""
         from desktop.markup.file_names import file_name
-        from desktop.ui.file_dialog import Mode, file_dialog
+        from desktop.ui.file_dialog import choose_new_file
 
         folder = Path(str(self._window.settings.value(_FOLDER, "") or Path.home()))
-        dialog = file_dialog(self._window, translate("CodeFile", "Save the code"), Mode.AnyFile, folder=str(folder))
-        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
-        name = free_name(folder, file_name(code.language))
-        dialog.setDefaultSuffix(Path(name).suffix)
-        dialog.selectFile(name)
-        dialog.fileSelected.connect(lambda path: self._save(code.text, Path(path)))
-        dialog.open()
+        name, title = free_name(folder, file_name(code.language)), translate("CodeFile", "Save the code")
+        choose_new_file(self._window, title, name, partial(self._save, code.text), folder=str(folder))
 
     def _save(self, text: str, path: Path) -> None:
         from desktop.chat.files.code import save_code

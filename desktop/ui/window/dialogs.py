@@ -72,7 +72,7 @@ class WindowDialogs(QObject):
         """The dialogs of personas."""
         from desktop.ui.instructions.persona_dialogs import PersonaDialogs
 
-        return PersonaDialogs(self._window, self._controller)
+        return PersonaDialogs(self._window, self._controller.personas)
 
     @cached_property
     def _library(self) -> Library:
