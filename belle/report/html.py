@@ -6,6 +6,9 @@ text in it is escaped; only what passes through `as_it_is` is not.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +24,9 @@ SERIES = {
     "dark": ("#A594FF", "#FFA36B", "#5CC98F", "#6CC3F5", "#FF8A80", "#E5C454", "#F08CD2", "#B8C0CC"),
 }
 """Colours of the lines of a plot, for each theme: they differ in lightness as well as in hue."""
+
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_STYLE_HASH = "sha256-of-the-style"  # until the style is known
 
 _COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "violet-soft", "good", "warn", "bad")
 
@@ -44,6 +50,19 @@ def render(template: Path, filters: Mapping[str, Callable[..., str]] | None = No
     )
     environment.filters |= filters or {}
     return environment.get_template(template.name).render(light=_variables("light"), dark=_variables("dark"), **values)
+
+
+def render_sealed(template: Path, **values: Any) -> str:
+    """The HTML of a page with texts of models and of other programs; its template extends `sealed.html.j2`.
+
+    Its content security policy allows one style, which is named by its hash, and nothing else: no script, no image, no
+    frame, no connection, not even a style in what was said. Arguments as of `render`.
+    """
+    page = render(template, style_hash=_STYLE_HASH, **values)
+    style = _STYLE.search(page)
+    assert style is not None  # base.html.j2 has it
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    return page.replace(_STYLE_HASH, f"sha256-{digest}", 1)
 
 
 def as_it_is(markup: str) -> Markup:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from belle.durable import replace_file
-from belle.report.html import render
-from belle.texts import utf8
+from belle.durable import write_text
+from belle.report.html import render_sealed
 from desktop.compare.differences import WordDifference
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
-_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
-_HASH = "sha256-of-the-style"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +46,7 @@ class ComparisonPage:
 
 def write_page(page: ComparisonPage, path: Path) -> None:
     """Write a comparison, as HTML or Markdown by the ending of `path`. Raises KnownError."""
-    text = html(page) if path.suffix.lower() in (".html", ".htm") else markdown(page)
-    with replace_file(path) as file:
-        file.write(utf8(text))
+    write_text(path, html(page) if path.suffix.lower() in (".html", ".htm") else markdown(page))
 
 
 def markdown(page: ComparisonPage) -> str:
@@ -88,11 +81,7 @@ def html(page: ComparisonPage) -> str:
         (page.left, _pieces(page.left.text, [(one.left_start, one.left_end) for one in found])),
         (page.right, _pieces(page.right.text, [(one.right_start, one.right_end) for one in found])),
     ]
-    text = render(_TEMPLATE, page=page, sides=sides, style_hash=_HASH)
-    text = text.replace('<html lang="en">', f'<html lang="{page.language}">', 1)
-    style = _STYLE.search(text)
-    digest = hashlib.sha256(style[1].encode()).digest() if style else b""
-    return text.replace(_HASH, f"sha256-{base64.b64encode(digest).decode()}", 1)
+    return render_sealed(_TEMPLATE, language=page.language, page=page, sides=sides)
 
 
 def _pieces(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:

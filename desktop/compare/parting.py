@@ -40,7 +40,7 @@ class Parting:
 def first_parting(left: Sequence[TokenLogprob], right: Sequence[TokenLogprob]) -> Parting | None:
     """Where two answers part first; None when one of them has no tokens, or both are the same.
 
-    ComparedQuestion by bytes, because models with different vocabularies write the same words in different tokens.
+    Compared by bytes, because models with different vocabularies write the same words in different tokens.
     """
     if not left or not right:
         return None

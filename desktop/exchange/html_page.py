@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from belle.report.html import as_it_is, render, theme_colours
+from belle.report.html import as_it_is, render, render_sealed, theme_colours
 from desktop.exchange.message_html import message_html
 from desktop.exchange.words import ExportWords, facts, is_cut_off, moment
 from desktop.markup.highlight import COLOR_NAMES
@@ -18,31 +15,14 @@ from desktop.store import ConversationTree, TreeMessage
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _PRINT_TEMPLATE = Path(__file__).with_name("print.html.j2")
 _BLUE = "#1F5FA8"  # a colour of code that the theme has no name for
-_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
-_HASH = "sha256-of-the-style"
 
 
 def html_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
-    """The page; with several conversations it begins with a list of them.
-
-    Its content security policy allows one style, which is named by its hash, and nothing else: no script, no image, no
-    frame, no connection, not even a style in what was said.
-    """
+    """The page; with several conversations it begins with a list of them."""
     chats = [_chat(tree, words) for tree in trees]
     title = chats[0]["title"] if len(chats) == 1 else words.chats
     colours = sorted(COLOR_NAMES)
-    page = render(
-        _TEMPLATE,
-        language=words.language,
-        title=title,
-        chats=chats,
-        words=words,
-        colours=colours,
-        style_hash=_HASH,
-    )
-    style = _STYLE.search(page)
-    digest = hashlib.sha256(style[1].encode()).digest() if style else b""
-    return page.replace(_HASH, f"sha256-{base64.b64encode(digest).decode()}", 1)
+    return render_sealed(_TEMPLATE, language=words.language, title=title, chats=chats, words=words, colours=colours)
 
 
 def print_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
