@@ -10,7 +10,7 @@ from belle import paths
 from belle.engine.process.commands import Generate
 from belle.engine.process.events import ContextCut
 from belle.models import catalog
-from desktop.chat.state import ModelState
+from desktop.chat.state import ModelState, OtherAnswer
 from desktop.store import Store, StoredMessage
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
@@ -51,6 +51,13 @@ def test_the_partial_answer_is_on_the_disk_about_once_a_second(desk: Desk, qtbot
     desk.engines.last.say("half")
     qtbot.waitUntil(lambda: desk.shape[-1][1] == "half", timeout=5000)
     assert desk.shape[-1][2] == "streaming"
+
+
+def test_a_kept_answer_to_a_new_question_begins_a_conversation_that_is_named_as_any_other(desk: Desk) -> None:
+    question = "Why is the sky blue?\n\nI have read that it has to do with light."
+    desk.controller.other_answers.keep(None, question, OtherAnswer("It scatters.", "complete", "Other"))
+    assert desk.shape == [("user", question, "complete"), ("assistant", "It scatters.", "complete")]
+    assert desk.controller.conversation.title == "Why is the sky blue"
 
 
 def test_nothing_is_sent_twice(desk: Desk) -> None:
