@@ -148,10 +148,13 @@ class ConversationDocuments(QObject):
         self._notify(Notice.of_store(error))
 
     def _on_progress(self, progress: IndexProgress) -> None:
-        # Qt still delivers what the indexing thread emitted before `close`, when the store is closed.
-        if not self._folders.is_closed and progress.folder == self.folder:
+        if self._is_about_this(progress.folder):
             self.progress.emit(progress)
 
     def _on_embedding_progress(self, progress: EmbeddingProgress) -> None:
-        if progress.folder == self.folder:
+        if self._is_about_this(progress.folder):
             self.embedding_progress.emit(progress)
+
+    def _is_about_this(self, folder: str) -> bool:
+        # Qt still delivers what other threads emitted before `close`, when the store is closed.
+        return not self._folders.is_closed and folder == self.folder

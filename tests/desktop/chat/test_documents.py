@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QCoreApplication, QObject
 from pytestqt.qtbot import QtBot
 
 from belle.models.registry import register
 from desktop.chat.documents import embedding
+from desktop.chat.documents.conversation import ConversationDocuments
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.documents import reader_process
+from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.store import Store, StoreError
 from tests.support.embedding_model import write_embedding_model
 
@@ -109,6 +112,27 @@ def test_reading_stops_when_the_window_closes_and_goes_on_the_next_time(
         qtbot.waitUntil(lambda: again.state(str(folder)).finished, timeout=30_000)
         assert again.state(str(folder)).total == 41
         again.close()
+
+
+def test_what_other_threads_said_before_the_window_closed_asks_nothing_of_a_closed_store(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    notices: list[object] = []
+    with Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store, parent)
+        documents = ConversationDocuments(folders, lambda: None, notices.append, parent)
+        documents.choose(str(folder))
+
+        def emit() -> None:
+            folders.progress.emit(IndexProgress(str(folder)))
+            folders.embedding.progress.emit(EmbeddingProgress(str(folder)))
+
+        thread = threading.Thread(target=emit)
+        thread.start()
+        thread.join()
+        folders.close()
+    QCoreApplication.sendPostedEvents()
+    assert notices == []
 
 
 # With an embedding model
