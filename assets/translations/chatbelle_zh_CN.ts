@@ -1016,6 +1016,14 @@
         <source>Questions are searched by words. With an embedding model among the models here, by meaning, too.</source>
         <translation>目前按词语查找。这里的模型中有向量模型时，还会按含义查找。</translation>
     </message>
+    <message>
+        <source>{documents}; {unreadable} cannot be read</source>
+        <translation>{documents}；{unreadable} 个读不了</translation>
+    </message>
+    <message>
+        <source>1 document</source>
+        <translation>1 个文档</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -2748,6 +2756,10 @@
     <message>
         <source>The folder “{name}” is read</source>
         <translation>文件夹“{name}”读完了</translation>
+    </message>
+    <message>
+        <source>One document can be asked about.</source>
+        <translation>现在可以就 1 篇文档提问了。</translation>
     </message>
 </context>
 <context>

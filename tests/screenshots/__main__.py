@@ -32,7 +32,7 @@ from tests.screenshots.studio import SIZE, Studio
 ROOT = Path(__file__).parents[2]
 SCREENS = {**conversations.SCREENS, **models.SCREENS, **dialogs.SCREENS}
 """By name: what brings a screen up, and returns the widget to be photographed, or a context manager with it."""
-README = ("conversation", "compare", "projects")
+README = ("conversation", "compare")
 """The README shows these, in the light theme."""
 LANGUAGES = {"en": "en", "zh": "zh_CN"}
 THEMES = ("light", "dark")

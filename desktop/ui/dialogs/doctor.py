@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
@@ -86,7 +86,8 @@ class DoctorDialog(Dialog):
             self._show_problem(problem)
         for section in report.sections:
             self._show_section(section)
-        self.fit()
+        # Later: widgets that are added to a visible dialog are hidden, and take no room, until the event loop runs.
+        QTimer.singleShot(0, self, self.fit)
 
     def _show_problem(self, problem: Problem) -> None:
         kind = translate("Doctor", "Does not work") if problem.serious else translate("Doctor", "Could be better")

@@ -63,11 +63,17 @@ def progress(state: IndexProgress) -> str:
 def _finished(state: IndexProgress) -> str:
     if not state.total:
         return translate("Documents", "no documents in it")
-    count = state.total - state.unreadable
+    readable = _documents(state.total - state.unreadable)
     if not state.unreadable:
-        return translate("Documents", "{count} documents").format(count=count)
-    template = translate("Documents", "{count} documents; {unreadable} cannot be read")
-    return template.format(count=count, unreadable=state.unreadable)
+        return readable
+    template = translate("Documents", "{documents}; {unreadable} cannot be read")
+    return template.format(documents=readable, unreadable=numbers.count(state.unreadable))
+
+
+def _documents(count: int) -> str:
+    if count == 1:
+        return translate("Documents", "1 document")
+    return translate("Documents", "{count} documents").format(count=numbers.count(count))
 
 
 def way_of_searching(state: EmbeddingProgress) -> str:

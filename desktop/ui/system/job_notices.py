@@ -69,8 +69,11 @@ class JobNotices(QObject):
             title = translate("Notifications", "The folder “{name}” could not be read").format(name=name)
             self._show(title, progress.problem.advice)
         else:
-            count = numbers.count(progress.done - progress.unreadable)
-            text = translate("Notifications", "{count} documents can be asked about.").format(count=count)
+            count = progress.done - progress.unreadable
+            text = translate("Notifications", "{count} documents can be asked about.")
+            if count == 1:
+                text = translate("Notifications", "One document can be asked about.")
+            text = text.format(count=numbers.count(count))
             self._show(translate("Notifications", "The folder “{name}” is read").format(name=name), text)
 
     def _show(self, title: str, text: str) -> None:

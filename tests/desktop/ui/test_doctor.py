@@ -110,3 +110,22 @@ def test_every_fact_and_problem_has_words(language, qtbot):
             assert problem_sentence(Problem(kind, "no words", details=details)) != "no words", kind
     finally:
         set_language("en")
+
+
+def test_the_report_makes_the_open_dialog_higher(qtbot):
+    report = DoctorReport((Section("machine", tuple(Fact("processor", str(n)) for n in range(16))),))
+    examination = Late(report)
+    dialog = DoctorDialog(examination=examination)
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    before = dialog.height()
+    examination.done.emit(report)
+    qtbot.waitUntil(lambda: dialog.height() > before)
+
+
+class Late(Prepared):
+    """Finds it when the test says so."""
+
+    def start(self) -> None:
+        pass

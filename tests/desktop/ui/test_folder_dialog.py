@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from belle.errors import KnownError
 from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.i18n import set_language
 from desktop.ui.documents.folder_dialog import FolderDialog
-from desktop.ui.documents.words import way_of_searching
+from desktop.ui.documents.words import progress, way_of_searching
 
 FOLDER = "/home/somebody/papers"
 READ = IndexProgress(FOLDER, 3, 3, finished=True)
@@ -48,3 +49,17 @@ def test_in_chinese_too() -> None:
     set_language("zh_CN")
     assert "向量模型" in way_of_searching(EmbeddingProgress(FOLDER))
     assert "1,200" in way_of_searching(PART)
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (IndexProgress(FOLDER, 1, 1, finished=True), "1 document"),
+        (IndexProgress(FOLDER, 2, 2, unreadable=1, finished=True), "1 document; 1 cannot be read"),
+        (IndexProgress(FOLDER, 2, 2, finished=True), "2 documents"),
+        (IndexProgress(FOLDER, 1, 1, unreadable=1, finished=True), "0 documents; 1 cannot be read"),
+        (IndexProgress(FOLDER, 1200, 1200, finished=True), "1,200 documents"),
+    ],
+)
+def test_one_document_is_no_plural(qapp: object, read: IndexProgress, said: str) -> None:
+    assert progress(read) == said
