@@ -252,11 +252,11 @@
     </message>
     <message>
         <source>{n} tokens</source>
-        <translation>{n} 个 token</translation>
+        <translation>{n} 个词元</translation>
     </message>
     <message>
         <source>{speed} tokens/s</source>
-        <translation>{speed} token/秒</translation>
+        <translation>{speed} 词元/秒</translation>
     </message>
     <message>
         <source>first word after {seconds} s</source>
@@ -300,7 +300,7 @@
     </message>
     <message>
         <source>They part after {n} tokens: {left} on the left, {right} on the right.</source>
-        <translation>它们在第 {n} 个 token 之后分开：左边是{left}，右边是{right}。</translation>
+        <translation>它们在第 {n} 个词元之后分开：左边是{left}，右边是{right}。</translation>
     </message>
     <message>
         <source>the end</source>

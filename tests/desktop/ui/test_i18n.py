@@ -41,6 +41,12 @@ def test_placeholders_are_the_same_in_both_languages(language):
             assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(source)), (context, source)
 
 
+def test_a_token_has_its_chinese_name_everywhere():
+    for context, _, forms, _ in messages("zh_CN"):
+        for form in forms:
+            assert not re.search("token(?!s?}|_)", form.replace("prompt_tokens", ""), re.IGNORECASE), (context, form)
+
+
 def test_translations_are_up_to_date(tmp_path):
     for language in LANGUAGES:
         source = ts_file(language)
