@@ -897,10 +897,6 @@
         <translation>{count} 个文档</translation>
     </message>
     <message>
-        <source>{count} documents; {unreadable} cannot be read</source>
-        <translation>{count} 个文档；{unreadable} 个读不了</translation>
-    </message>
-    <message>
         <source>The folder does not exist any more</source>
         <translation>文件夹已经不在了</translation>
     </message>
