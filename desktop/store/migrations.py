@@ -1,9 +1,9 @@
 """Schema versions: how a file of any earlier version becomes one of today.
 
 `PRAGMA user_version` holds the version; migration n leads from version n - 1 to n in one transaction, so a file is
-always of a whole version. The file is backed up before each step. To change the schema, append a function to
-`MIGRATIONS`. A migration that renames or rebuilds `message` calls `search_index.detach` first; the index is rebuilt
-when the file is up to date.
+always of a whole version. The file is backed up once, as it was before the first of the steps that it needs. To change
+the schema, append a function to `MIGRATIONS`. A migration that renames or rebuilds `message` calls
+`search_index.detach` first; the index is rebuilt when the file is up to date.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
     Raises sqlite3.Error and OSError.
     """
     version = version_of(connection)
+    if 0 < version < len(migrations):  # a new file needs no backup
+        _back_up(connection, path, version)
     for number, migration in enumerate(migrations[version:], start=version + 1):
-        if version > 0:  # a new file needs no backup
-            _back_up(connection, path, version=number - 1)
         _step(connection, migration, number)
     if version < len(migrations):
         for old in migration_backups(path)[MAX_MIGRATION_BACKUPS:]:
