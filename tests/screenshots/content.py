@@ -196,7 +196,9 @@ def _long(store: Store, content: Content) -> int:
     parent, ids = None, []
     for question, answer in content.turns:
         asked = store.add_message(conversation.id, parent, "user", question)
-        answered = store.add_message(conversation.id, asked.id, "assistant", answer, model=MODEL, stats=STATS)
+        # What is left out must be longer than the context, or the window finds that it fits and forgets nothing.
+        text = answer if len(ids) >= 4 else f"{answer}\n\n" * 200
+        answered = store.add_message(conversation.id, asked.id, "assistant", text, model=MODEL, stats=STATS)
         parent = answered.id
         ids += [asked.id, answered.id]
     store.save_summary(ids[:4], content.summary)

@@ -48,7 +48,8 @@ def _editing(studio: Studio) -> QWidget:
 def _forgotten(studio: Studio) -> QWidget:
     """The line where the model no longer remembers, and a pinned message."""
     studio.open("long")
-    studio.window.transcript.verticalScrollBar().setValue(0)
+    studio.settle(1)  # the model counts
+    studio.window.transcript.scroll_to_message(studio.stored(4).id)
     return studio.window
 
 
