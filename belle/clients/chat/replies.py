@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from belle.clients.chat.requests import RowRequest
+from belle.clients.chat.schemas import schema_violation
 from belle.documents import DocumentError, parse_json
 from belle.texts import is_whole, short_repr
 
@@ -146,13 +147,11 @@ def _joined(content: object) -> str:
 
 def _checked(text: str, schema: Mapping[str, Any]) -> tuple[Any, str]:
     """(value, "") where `text` follows the schema, else (None, what is wrong)."""
-    from jsonschema import Draft202012Validator
-
     try:
         value = parse_json(text)
     except DocumentError as error:
         return None, error.message
-    violation = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
+    violation = schema_violation(value, schema)
     if violation is None:
         return value, ""
     return None, f"does not follow the schema at {_place(violation.absolute_path)}: {short_repr(violation.instance)}"

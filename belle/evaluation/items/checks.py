@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
+from belle.clients.chat.schemas import schema_problem, schema_violation
 from belle.documents import DocumentError, parse_json
 from belle.evaluation.tasks.answer_rules import given_answer
 from belle.evaluation.tasks.items import LETTERS, Item
@@ -154,13 +155,11 @@ class JsonCheck:
 
     def problem(self, answer: str) -> str:
         """As `NumberCheck.problem`."""
-        from jsonschema import Draft202012Validator
-
         try:
             value = parse_json(code_in(answer))
         except DocumentError as error:
             return error.message
-        violation = next(iter(Draft202012Validator(self.schema).iter_errors(value)), None)
+        violation = schema_violation(value, self.schema)
         return "" if violation is None else f"does not follow the schema: {violation.message[:200]}"
 
 
@@ -267,15 +266,11 @@ def _pattern(value: Mapping[str, Any]) -> PatternCheck:
 
 
 def _json(value: Mapping[str, Any]) -> JsonCheck:
-    from jsonschema import Draft202012Validator, SchemaError
-
     schema = value.get("schema")
     if not isinstance(schema, dict):
         raise CheckError("json has no schema")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise CheckError(f"json has a schema that is none: {error.message[:200]}") from None
+    if problem := schema_problem(schema):
+        raise CheckError(f"json has a schema that {problem}")
     return JsonCheck(schema)
 
 
