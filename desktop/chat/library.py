@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 
 from belle import paths
@@ -13,6 +12,7 @@ from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.models import catalog, registry
 from belle.prompts import OWN_TEMPLATE, TEMPLATES
+from desktop.chat.documents.embedding_models import makes_embeddings
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice
 from desktop.i18n import current_language
@@ -52,7 +52,7 @@ class ModelLibrary:
                 )
             )
         for model in reversed(installed.values()):
-            if _makes_embeddings(model.path):
+            if makes_embeddings(model.path):
                 continue
             status = "installed" if model.path.exists() else "missing"
             title = model.title or model.path.stem
@@ -125,18 +125,3 @@ class ModelLibrary:
             self._own.set(self._path, "n_ctx", n_ctx)
         else:
             self._settings.set_value("model/n_ctx", n_ctx)
-
-
-def _makes_embeddings(path: Path) -> bool:
-    """Whether the file is a model that is not for chatting; False for one that cannot be read."""
-    try:
-        status = path.stat()
-        return _header_says_so(path, status.st_size, status.st_mtime_ns)
-    except (KnownError, OSError):
-        return False
-
-
-@lru_cache(maxsize=256)
-def _header_says_so(path: Path, _size: int, _mtime_ns: int) -> bool:
-    # A large vocabulary takes a tenth of a second, and the menu is opened often.
-    return read_header(path).makes_embeddings

@@ -27,7 +27,6 @@ _QUESTION_S = 2.0
 """That a question waits for its vector, before it is searched by words alone."""
 
 _IDLE_MS = 5 * 60_000
-_IDENTIFYING_BYTES = 1 << 20  # a GGUF begins with what tells one model from another
 
 
 class FolderEmbedding(QObject):
@@ -122,6 +121,7 @@ class FolderEmbedding(QObject):
 
         Raises StoreError.
         """
+        from desktop.chat.documents.embedding_models import installed_model
         from desktop.documents.embeddings.nearest import has_vectors, nearest_passages
 
         model = installed_model()
@@ -138,6 +138,7 @@ class FolderEmbedding(QObject):
         return nearest_passages(database, folder, model.identity, question, vector)
 
     def _embed(self, folder: str, stopping: threading.Event, before: threading.Thread | None) -> None:
+        from desktop.chat.documents.embedding_models import installed_model
         from desktop.chat.documents.embedding_worker import EmbeddingInterrupted
 
         if before is not None:
@@ -169,24 +170,3 @@ class FolderEmbedding(QObject):
             lambda text: self._process().passage(model.path, text, stopping.is_set),
             lambda ready, total: self.progress.emit(replace(state, ready=ready, total=total)),
         )
-
-
-def installed_model() -> EmbeddingModel | None:
-    """The embedding model that was installed last; None when there is none that can be read."""
-    from belle.gguf.reader import read_header
-    from belle.models.catalog import installed_if_readable
-    from desktop.documents.embeddings.model import EmbeddingModel
-
-    for model in reversed(installed_if_readable()):
-        with suppress(KnownError, OSError):
-            header = read_header(model.path)
-            if header.makes_embeddings:
-                return EmbeddingModel(model.path, model.title or header.name, _identity(model.path, header.size_bytes))
-    return None
-
-
-def _identity(path: Path, size: int) -> str:
-    import hashlib  # OpenSSL: 4 MB that a window without such a model does not need
-
-    with path.open("rb") as file:
-        return hashlib.sha256(f"{size} ".encode() + file.read(_IDENTIFYING_BYTES)).hexdigest()

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from belle.models.registry import register
 from desktop.chat.documents import embedding
 from desktop.chat.documents.conversation import ConversationDocuments
+from desktop.chat.documents.embedding_models import installed_model
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.documents import reader_process
 from desktop.documents.progress import EmbeddingProgress, IndexProgress
@@ -226,3 +227,18 @@ def test_where_the_embedding_model_fails_words_are_searched_and_the_reason_is_sh
         synonyms.write_bytes(b"GGUF, but cut")  # no embedding model any more
         worker.close()
         assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
+
+
+def test_a_model_is_another_when_only_its_last_weights_differ(tmp_path: Path) -> None:
+    data = write_embedding_model(tmp_path / "one.gguf", [["apples", "fruit"]]).read_bytes() + bytes(2 << 20)
+    identities = []
+    for name, end in (("one", b"a"), ("tuned", b"b"), ("copy", b"a")):
+        path = tmp_path / f"{name}.gguf"
+        path.write_bytes(data + end)
+        register(name, path)
+        model = installed_model()
+        assert model is not None
+        assert model.path == path
+        identities.append(model.identity)
+    one, tuned, copy = identities
+    assert one == copy != tuned
