@@ -1020,6 +1020,10 @@
         <source>1 document</source>
         <translation>1 个文档</translation>
     </message>
+    <message>
+        <source>{count} documents; {unreadable} cannot be read</source>
+        <translation>{count} 个文档；{unreadable} 个读不了</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>

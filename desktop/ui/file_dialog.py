@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -46,13 +46,25 @@ def choose_new_file(
     then: Callable[[Path], object],
     *,
     folder: str = "",
-    filters: Sequence[str] = (),
+    formats: Mapping[str, str] | None = None,
 ) -> None:
-    """Ask for a file to write. The dialog offers `name`, whose ending is added to a name without one."""
-    dialog = file_dialog(parent, title, folder=folder, filters=filters)
+    """Ask for a file to write; `name` is offered, and its ending is added to a name without one.
+
+    Args:
+        folder: where the dialog begins; empty where the last one ended.
+        formats: the words for each ending that can be chosen, such as `.md`. `name` has none then.
+    """
+    dialog = file_dialog(parent, title, folder=folder, filters=tuple((formats or {}).values()))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setDefaultSuffix(Path(name).suffix)
-    dialog.selectFile(name)
+    endings = {words: ending for ending, words in (formats or {}).items()}
+
+    def offer(words: str) -> None:
+        file_name = name + endings.get(words, "")
+        dialog.setDefaultSuffix(Path(file_name).suffix)
+        dialog.selectFile(file_name)
+
+    dialog.filterSelected.connect(offer)
+    offer(next(iter(endings), ""))
     _choose(dialog, then)
 
 

@@ -146,6 +146,9 @@ class FakeFacts(QObject):
         self.calls.append(("save", fact_id, text))
         return True
 
+    def export(self, path: object) -> None:
+        self.calls.append(("export", path))
+
     def delete(self, fact_id: int) -> None:
         self.calls.append(("delete", fact_id))
         self.stored.clear()

@@ -85,6 +85,6 @@ class FactDialogs(QObject):
     def _export(self, parent: FactsDialog) -> None:
         from desktop.ui.file_dialog import choose_new_file
 
-        filters = (translate("Facts", "List (*.md)"), translate("Facts", "Data (*.json)"))
+        formats = {".md": translate("Facts", "List (*.md)"), ".json": translate("Facts", "Data (*.json)")}
         title = translate("Facts", "Export your facts")
-        choose_new_file(parent, title, "facts.md", self._facts.export, filters=filters)
+        choose_new_file(parent, title, "facts", self._facts.export, formats=formats)

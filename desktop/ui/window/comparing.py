@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtWidgets import QWidget
 
 from belle.errors import KnownError
 from desktop.chat.state import Notice
 from desktop.i18n import translate
-from desktop.ui.screen import fit_to_screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,31 +120,29 @@ class ComparisonDialogs(QObject):
             dialog.show_kept(side, question_id)
 
     def _choose_file(self, dialog: CompareDialog) -> None:
-        from PySide6.QtWidgets import QFileDialog
+        from desktop.ui.file_dialog import choose_new_file
 
-        chooser = QFileDialog(
+        choose_new_file(
             dialog,
             translate("Compare", "Export the comparison"),
-            str(self._settings.value(_FOLDER, "") or Path.home()),
-            translate("Compare", "Web page (*.html);;Markdown (*.md)"),
+            "ChatBELLE",
+            partial(self._export, dialog),
+            folder=str(self._settings.value(_FOLDER, "") or Path.home()),
+            formats={
+                ".html": translate("Exchange", "Web page (*.html)"),
+                ".md": translate("Exchange", "Markdown, for reading (*.md)"),
+            },
         )
-        chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        chooser.filterSelected.connect(lambda words: chooser.setDefaultSuffix(".md" if ".md" in words else ".html"))
-        chooser.setDefaultSuffix(".html")
-        chooser.resize(fit_to_screen(chooser.sizeHint(), chooser))
-        chooser.fileSelected.connect(partial(self._export, dialog))
-        chooser.open()
 
-    def _export(self, dialog: CompareDialog, path: str) -> None:
+    def _export(self, dialog: CompareDialog, path: Path) -> None:
         from desktop.compare.page import write_page
 
         page = dialog.page()
         if page is None:
             return
-        self._settings.set_value(_FOLDER, str(Path(path).parent))
+        self._settings.set_value(_FOLDER, str(path.parent))
         try:
-            write_page(page, Path(path))
+            write_page(page, path)
         except KnownError as error:
             self._controller.notice.emit(Notice.of(error, key="export"))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,11 @@ from desktop.i18n import translate
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrinter
-    from PySide6.QtWidgets import QFileDialog
 
     from desktop.chat.controller import ChatController
     from desktop.chat.files.exchange import Exchange
     from desktop.exchange.words import ExportWords
     from desktop.ui.dialogs.exchange import ExchangeProgress
-    from desktop.ui.file_dialog import Mode
     from desktop.ui.window.layout import WindowLayout
 
 _FOLDER = "window/exchange_folder"
@@ -50,9 +47,10 @@ class ExchangeDialogs(QObject):
         conversation = self._controller.conversation
         if conversation is None or self._exchange.is_busy:
             return
-        dialog = self._save_dialog(
+        self._choose_target(
             translate("Exchange", "Export this chat"),
             self._exchange.file_name(conversation.title),
+            conversation.id,
             {
                 ".md": translate("Exchange", "Markdown, for reading (*.md)"),
                 ".html": translate("Exchange", "Web page (*.html)"),
@@ -60,36 +58,34 @@ class ExchangeDialogs(QObject):
                 ".json": translate("Exchange", "Everything, can be imported again (*.json)"),
             },
         )
-        dialog.fileSelected.connect(lambda path: self._export(path, conversation.id))
-        dialog.open()
 
     def export_all(self) -> None:
         """Ask where all conversations go, and write them there."""
         if self._exchange.is_busy:
             return
-        dialog = self._save_dialog(
+        self._choose_target(
             translate("Exchange", "Export all chats"),
             "ChatBELLE",
+            None,
             {
                 ".json": translate("Exchange", "Everything, can be imported again (*.json)"),
                 ".html": translate("Exchange", "Web page (*.html)"),
                 ".zip": translate("Exchange", "Markdown, one file for each chat (*.zip)"),
             },
         )
-        dialog.fileSelected.connect(lambda path: self._export(path, None))
-        dialog.open()
 
     def import_files(self) -> None:
         """Ask for files, and bring in what is in them."""
         if self._exchange.is_busy:
             return
-        from desktop.ui.file_dialog import Mode
+        from desktop.ui.file_dialog import Mode, file_dialog
 
         filters = (
             translate("Exchange", "Exports of chats (*.json *.jsonl *.zip)"),
             translate("FileDialog", "All files (*)"),
         )
-        dialog = self._dialog(translate("Exchange", "Import chats"), Mode.ExistingFiles, filters)
+        title = translate("Exchange", "Import chats")
+        dialog = file_dialog(self._window, title, Mode.ExistingFiles, folder=self._folder, filters=filters)
         dialog.filesSelected.connect(self._import)
         dialog.open()
 
@@ -135,13 +131,13 @@ class ExchangeDialogs(QObject):
         exchange.page_made.connect(self._print)
         return exchange
 
-    def _export(self, path: str, conversation_id: int | None) -> None:
+    def _export(self, conversation_id: int | None, path: Path) -> None:
         self._remember(path)
-        self._exchange.export(Path(path), export_words(), conversation_id)
+        self._exchange.export(path, export_words(), conversation_id)
 
     def _import(self, paths: list[str]) -> None:
         if paths:
-            self._remember(paths[0])
+            self._remember(Path(paths[0]))
             self._exchange.import_files([Path(path) for path in paths])
 
     def _print(self, html: str) -> None:
@@ -176,29 +172,18 @@ class ExchangeDialogs(QObject):
 
     # Dialogs for files
 
-    def _save_dialog(self, title: str, name: str, formats: dict[str, str]) -> QFileDialog:
-        from desktop.ui.file_dialog import Mode
+    def _choose_target(self, title: str, name: str, conversation_id: int | None, formats: dict[str, str]) -> None:
+        from desktop.ui.file_dialog import choose_new_file
 
-        dialog = self._dialog(title, Mode.AnyFile, list(formats.values()))
-        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
-        endings = {words: ending for ending, words in formats.items()}
+        export = partial(self._export, conversation_id)
+        choose_new_file(self._window, title, name, export, folder=self._folder, formats=formats)
 
-        def choose(words: str) -> None:
-            dialog.setDefaultSuffix(endings[words])
-            dialog.selectFile(f"{name}{endings[words]}")
+    @property
+    def _folder(self) -> str:
+        return str(self._window.settings.value(_FOLDER, "") or Path.home())
 
-        dialog.filterSelected.connect(choose)
-        choose(next(iter(formats.values())))
-        return dialog
-
-    def _dialog(self, title: str, mode: Mode, filters: Sequence[str]) -> QFileDialog:
-        from desktop.ui.file_dialog import file_dialog
-
-        folder = str(self._window.settings.value(_FOLDER, "") or Path.home())
-        return file_dialog(self._window, title, mode, folder=folder, filters=filters)
-
-    def _remember(self, path: str) -> None:
-        self._window.settings.set_value(_FOLDER, str(Path(path).parent))
+    def _remember(self, path: Path) -> None:
+        self._window.settings.set_value(_FOLDER, str(path.parent))
 
 
 def export_words() -> ExportWords:

@@ -130,7 +130,7 @@ def test_from_the_library_on_a_typed_question_which_becomes_a_chat(owner: Person
     assert owner.path[-1].sibling_count == 2
     assert len(owner.controller.conversations.summaries()) == 1
     for name in ("page.html", "page.md"):
-        library.comparisons._export(dialog, str(tmp_path / name))
+        library.comparisons._export(dialog, tmp_path / name)
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert "Say yes." in text
         assert "SmolLM2" in text

@@ -145,7 +145,7 @@ def test_what_is_not_an_export_is_said_and_nothing_changes(reader: Person, tmp_p
 def test_an_export_that_cannot_be_written_is_said(reader: Person, tmp_path: Path) -> None:
     (tmp_path / "folder.md").mkdir()
     with reader.qtbot.waitSignal(reader.controller.notice, timeout=20_000):
-        reader.window.window_actions.exchange._export(str(tmp_path / "folder.md"), 1)
+        reader.window.window_actions.exchange._export(1, tmp_path / "folder.md")
     assert "“folder.md” cannot be written there" in text_of(reader)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QTextCursor
@@ -15,6 +17,7 @@ from desktop.ui.instructions.facts_dialog import FactsDialog
 from desktop.ui.instructions.project_dialog import ProjectDialog
 from desktop.ui.library.asking import ConfirmDialog
 from desktop.ui.window.main_window import MainWindow
+from tests.support.dialogs import open_dialog
 
 
 @pytest.fixture
@@ -76,6 +79,17 @@ def test_facts_are_switched_edited_and_deleted_in_their_list(window, controller)
     assert controller.facts.calls == [("set_on", True), ("save", 3, "I cook for five."), ("delete", 3)]
     assert dialog.list.count() == 0
     assert not (dialog.edit_button.isEnabled() or dialog.delete_button.isEnabled() or dialog.export_button.isEnabled())
+
+
+def test_whoever_wants_the_facts_as_data_gets_a_name_for_it(window, controller):
+    window.window_actions.facts.show()
+    opened(window, FactsDialog).export_button.click()
+    chooser = open_dialog("QFileDialog")
+    assert [Path(path).name for path in chooser.selectedFiles()] == ["facts.md"]
+    chooser.filterSelected.emit(chooser.nameFilters()[1])
+    assert [Path(path).name for path in chooser.selectedFiles()] == ["facts.json"]
+    assert chooser.defaultSuffix() == "json"
+    chooser.reject()
 
 
 def test_a_conversation_opts_out_in_the_menu_only_while_facts_are_used(window, controller):
