@@ -168,7 +168,7 @@ def wait_until_embedded(qtbot: QtBot, folders: DocumentFolders, folder: Path, co
         state = folders.embedding.state(str(folder))
         return (state.ready, state.total) == (count, count)
 
-    qtbot.waitUntil(is_embedded, timeout=60_000)
+    qtbot.waitUntil(is_embedded, timeout=240_000)  # its process yields to whatever else is computed
 
 
 def test_with_an_embedding_model_the_folder_is_embedded_and_found_by_meaning(
