@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
 from desktop.i18n import translate
+from desktop.model_settings import SAMPLING_RANGES
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.instructions.words import sampling_name
 from desktop.ui.style.controls import label
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 MAX_NAME = 200
 """Characters."""
 
-# name, smallest, largest, step, decimals: what most cards are tuned with
-_FIELDS = (("temperature", 0.0, 2.0, 0.05, 2), ("top_p", 0.05, 1.0, 0.05, 2), ("repeat_penalty", 1.0, 1.5, 0.01, 2))
+_STEPS = {"temperature": 0.05, "top_p": 0.05, "repeat_penalty": 0.01}  # what most cards are tuned with
 
 
 class PersonaDialog(Dialog):
@@ -68,9 +68,10 @@ class PersonaDialog(Dialog):
     def _sampling_grid(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setColumnStretch(0, 1)
-        for row, (name, low, high, step, decimals) in enumerate(_FIELDS):
+        for row, (name, step) in enumerate(_STEPS.items()):
+            low, high = SAMPLING_RANGES[name]
             field = self.values[name] = QDoubleSpinBox()
-            field.setDecimals(decimals)
+            field.setDecimals(2)
             # One step below the smallest value means that the persona has none; Qt then shows the special text.
             field.setRange(low - step, high)
             field.setSingleStep(step)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from desktop.model_settings import SAMPLING_RANGES
 from desktop.store import Persona, ProjectSettings, Store, StoreError
 from desktop.store.instructions.personas import SAMPLING_LIMITS, valid_sampling
 from desktop.store.instructions.precedence import InForce
@@ -85,3 +86,8 @@ def test_a_damaged_persona_costs_only_what_is_damaged(path: Path, assignment: st
         connection.execute(f"UPDATE persona SET {assignment}")
     with Store.open(path) as store:
         assert [stored.persona for stored in store.personas()] == [left]
+
+
+def test_a_persona_can_have_every_value_that_can_be_set_for_a_model() -> None:
+    assert {name: SAMPLING_RANGES[name] for name in SAMPLING_LIMITS} == SAMPLING_LIMITS
+    assert set(SAMPLING_RANGES) - set(SAMPLING_LIMITS) == {"seed"}
