@@ -265,7 +265,8 @@ class TestProcess:
         program = (
             "import sys, time\n"
             "from belle.engine.process.client import EngineClient\n"
-            "from belle.engine.process.protocol import *\n"
+            "from belle.engine.process.commands import Generate, Load\n"
+            "from belle.engine.process.events import Prefill\n"
             "from belle.prompts import Message\n"
             "def show(e):\n"
             "    if isinstance(e, Prefill): print(c.pid, flush=True)\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle.engine.process import protocol
+from belle.engine.process import commands
 from desktop.store import Store, StoreError
 from desktop.store.records import Overflow
 from tests.desktop.store.conftest import Clock
@@ -32,7 +32,7 @@ def shown(store: Store, conversation: int = 1) -> list[int]:
 
 
 def test_the_policies_are_those_of_the_engine() -> None:
-    assert set(get_args(Overflow)) == set(get_args(protocol.Overflow))
+    assert set(get_args(Overflow)) == set(get_args(commands.Overflow))
 
 
 def test_a_summary_is_kept(path: Path, clock: Clock) -> None:
