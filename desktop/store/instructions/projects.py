@@ -85,14 +85,15 @@ class Projects:
         project = self.project(project_id)
         with self._db.transaction():
             rows = self._db.rows(
-                "SELECT id FROM conversation WHERE project_id = ? AND deleted_at IS NULL ORDER BY id", project_id
+                "SELECT id, deleted_at IS NULL FROM conversation WHERE project_id = ? ORDER BY id", project_id
             )
-            ids = tuple(row[0] for row in rows)
-            if with_conversations:
-                self._each(ids, "UPDATE conversation SET deleted_at = ? WHERE id = ?", self._clock())
+            deleted = tuple(row[0] for row in rows if row[1]) if with_conversations else ()
+            # Those that were deleted before, too: that may be undone as well.
+            kept = tuple(row[0] for row in rows if row[0] not in deleted)
+            self._each(deleted, "UPDATE conversation SET deleted_at = ? WHERE id = ?", self._clock())
             # The foreign key takes the project's id from its conversations.
             self._db.write("DELETE FROM project WHERE id = ?", project_id)
-        return DeletedProject(project, () if with_conversations else ids, ids if with_conversations else ())
+        return DeletedProject(project, kept, deleted)
 
     def restore_project(self, deleted: DeletedProject) -> None:
         """Undo `delete_project`. A conversation that has got into another project meanwhile stays there."""

@@ -181,3 +181,18 @@ def test_projects_on_an_unreadable_page_are_left_out_and_their_conversations_lis
             store.projects()
         assert titles(store) == ["a"]
         assert store.system_prompt_of(store.conversation(1)) == InForce("", "general")
+
+
+@pytest.mark.parametrize("with_conversations", [False, True])
+def test_a_conversation_that_was_deleted_before_its_project_comes_back_into_it(
+    store: Store, with_conversations: bool
+) -> None:
+    project = store.create_project(ProjectSettings("Thesis"))
+    conversation = store.create_conversation(title="Rain", project_id=project.id)
+    store.delete_conversation(conversation.id)
+    deleted = store.delete_project(project.id, with_conversations=with_conversations)
+    assert deleted.deleted == ()
+    store.restore_project(deleted)
+    assert store.n_conversations(project.id) == 0
+    store.restore_conversation(conversation.id)
+    assert store.conversation(conversation.id).project_id == project.id
