@@ -330,10 +330,6 @@
         <source>Export the comparison</source>
         <translation>导出这次比较</translation>
     </message>
-    <message>
-        <source>Web page (*.html);;Markdown (*.md)</source>
-        <translation>网页 (*.html);;Markdown (*.md)</translation>
-    </message>
 </context>
 <context>
     <name>Composer</name>
@@ -1019,10 +1015,6 @@
     <message>
         <source>1 document</source>
         <translation>1 个文档</translation>
-    </message>
-    <message>
-        <source>{count} documents; {unreadable} cannot be read</source>
-        <translation>{count} 个文档；{unreadable} 个读不了</translation>
     </message>
 </context>
 <context>

@@ -43,6 +43,7 @@ class FakeAttaching(QObject):
 
     added = Signal(int, object)
     counted = Signal(int, int)
+    ended = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,8 @@ class PersonaControl(QObject):
 
     def ready_made(self) -> list[Persona]:
         """The personas that ship with the program, in the language of the window."""
+        import tomllib  # not before the personas are looked at
+
         with paths.asset("personas.toml").open("rb") as file:
             rows = tomllib.load(file)["persona"]
         return [_ready_made(row) for row in rows]
