@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from desktop.i18n import translate
 from desktop.ui import numbers
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 
 if TYPE_CHECKING:
     from desktop.compare.model_run import ModelRunState

@@ -14,7 +14,7 @@ from desktop.chat.state import Notice
 from desktop.i18n import current_language, translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from desktop.ui.style.controls import SELECTABLE, Choice, label
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from desktop.i18n import translate
 from desktop.model_settings import ALL_LAYERS, SAMPLING_RANGES
 from desktop.ui import numbers
 from desktop.ui.dialogs.setting_page import SettingPage, in_a_row
-from desktop.ui.fallbacks import fallback_texts
 from desktop.ui.library import words
 from desktop.ui.model_fields import CONTEXTS, SAMPLING, load_texts, number_field, sampling_field, sampling_texts
+from desktop.ui.notices.fallbacks import fallback_texts
 from desktop.ui.style.controls import Segments, View, label, set_style_property
 from desktop.ui.style.theme import theme
 

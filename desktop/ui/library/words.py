@@ -172,7 +172,7 @@ def fault(error: KnownError) -> str:
         except KeyError:
             pass  # a value is missing
     from desktop.chat.state import Notice
-    from desktop.ui.notices import notice_text
+    from desktop.ui.notices.text import notice_text
 
     shown = notice_text(Notice.of(error))
     return shown.text if shown.text != error.message else f"{error.message} {error.advice}".rstrip()

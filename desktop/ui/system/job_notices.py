@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.library.words import fault
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from desktop.ui.system.notifications import SystemNotifications
 
 if TYPE_CHECKING:

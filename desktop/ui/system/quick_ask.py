@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from desktop.i18n import translate
 from desktop.ui.announce import announce
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from desktop.ui.screen import fit_to_screen
 from desktop.ui.style.controls import View, label
 from desktop.ui.style.theme import theme

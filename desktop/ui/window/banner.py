@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from desktop.i18n import translate
 from desktop.ui.announce import announce
 from desktop.ui.foreign_text import breakable
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from desktop.ui.style.controls import IconButton, View, label
 from desktop.ui.style.flow import FlowLayout
 from desktop.ui.style.icons import icon

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from desktop.chat.files.code import save_code
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from belle.engine.process.events import ContextCut, Counted, Summarised
 from belle.engine.process.events import Prefill as PrefillEvent
 from desktop.chat.state import POLICIES, ContextUsage
 from desktop.store import StoredMessage
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from tests.support.desk import Desk
 
 

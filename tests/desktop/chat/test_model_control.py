@@ -18,7 +18,7 @@ from desktop.chat.model_control import ModelControl
 from desktop.chat.state import Notice
 from desktop.model_settings import LoadSettings, ModelSettingsStore
 from desktop.settings import SMALLEST_CONTEXT, Settings
-from desktop.ui.notices import notice_text
+from desktop.ui.notices.text import notice_text
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.support import illegal_kernels

@@ -12,8 +12,8 @@ from belle.errors import KnownError
 from desktop.chat.state import Notice
 from desktop.i18n import set_language
 from desktop.store import errors as store_errors
-from desktop.ui import notices, numbers
-from desktop.ui.notices import action_label, notice_text
+from desktop.ui import numbers
+from desktop.ui.notices.text import action_label, notice_text, sentences
 from desktop.ui.window.banner import Banner, BannerStack
 
 FACTS = {
@@ -35,7 +35,7 @@ FACTS = {
     "n_known": 1,
     "message": "The English sentence.",
 }
-KINDS = sorted(notices._sentences())
+KINDS = sorted(sentences())
 WITHOUT_SENTENCE = {"unsupported_model"}  # the catalogue says why
 
 

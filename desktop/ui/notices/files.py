@@ -1,0 +1,76 @@
+"""The texts of notices about the files of a chat: attached, exported, imported, saved, printed."""
+
+from __future__ import annotations
+
+from desktop.i18n import translate
+
+
+def file_texts() -> dict[str, tuple[str, str]]:
+    """Title and sentence by kind."""
+    return {
+        "attach_not_what_it_says": (
+            translate("Notice", "This is not what its name says"),
+            translate("Notice", "“{file}” is a file of another kind, or damaged. Look where it comes from."),
+        ),
+        "attach_damaged_document": (
+            translate("Notice", "The document cannot be read"),
+            translate("Notice", "“{file}” is damaged. Open it in its program and save it once more."),
+        ),
+        "attach_encrypted": (
+            translate("Notice", "The document is locked"),
+            translate("Notice", "“{file}” has a password. Save it without one, then attach it."),
+        ),
+        "attach_no_text": (
+            translate("Notice", "The document has no text"),
+            translate("Notice", "“{file}” is empty or a scan: pictures of pages. Have its text recognised first."),
+        ),
+        "attach_too_large": (
+            translate("Notice", "The document is too large"),
+            translate("Notice", "“{file}” has more than a model can read. Attach a part of it."),
+        ),
+        "attach_file_missing": (
+            translate("Notice", "The file does not exist any more"),
+            translate("Notice", "“{file}” is no longer where it was. Attach it from where it is now."),
+        ),
+        "attach_reading": (
+            translate("Notice", "A file is still being read"),
+            translate("Notice", "Send the question again when the file is shown above it; your text stays."),
+        ),
+        "attach_too_many": (
+            translate("Notice", "Too many files for one question"),
+            translate("Notice", "{most} can go along; {number} were left out. Ask about them in another question."),
+        ),
+        "dropped_one_by_one": (
+            translate("Notice", "Models and folders one by one"),
+            translate("Notice", "The documents are attached; {number} were left out. Drop each of them alone."),
+        ),
+        "attach_not_text": (
+            translate("Notice", "This kind of file cannot be attached"),
+            translate("Notice", "“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX."),
+        ),
+        "exported": (
+            translate("Notice", "Exported"),
+            translate("Notice", "“{file}” is written."),
+        ),
+        "export_failed": (
+            translate("Notice", "The export could not be written"),
+            translate("Notice", "“{file}” cannot be written there. Choose another place."),
+        ),
+        "export_disk_full": (
+            translate("Notice", "The disk is full"),
+            translate("Notice", "“{file}” was not written. Free some space, or choose another disk."),
+        ),
+        "saved": (
+            translate("Notice", "Saved"),
+            translate("Notice", "“{file}” is written."),
+        ),
+        "save_failed": (
+            translate("Notice", "The file could not be saved"),
+            translate("Notice", "“{file}” cannot be written there. Choose another place."),
+        ),
+        "print_failed": (
+            translate("Notice", "It could not be printed"),
+            translate("Notice", "The printer did not take it. Look whether it is on, or save the chat as PDF."),
+        ),
+        "imported": (translate("Notice", "Import of chats"), "{summary}"),
+    }
