@@ -109,7 +109,7 @@ class Settings(QObject):
     @property
     def uses_facts(self) -> bool:
         """Whether what the person wants remembered is given to the model; off until they ask for it."""
-        return str(self.value("facts/on", "false")).lower() == "true"
+        return self._is_on("facts/on", default=False)
 
     def set_uses_facts(self, on: bool) -> None:
         """Set whether what the person wants remembered is given to the model."""

@@ -85,7 +85,6 @@ class ModelComparison(QObject):
             together: both at once; otherwise the right one is loaded when the left one has ended.
         """
         self.close()
-        self._number += 1
         self._failures, self._next = {}, None
         request = replace(request, sampling=_with_seed(request.sampling), conversation="", logprobs=_ALTERNATIVES)
         self._runs = {side: self._make(side) for side in ("left", "right")}
@@ -111,7 +110,8 @@ class ModelComparison(QObject):
             run.stop()
 
     def close(self) -> None:
-        """End both processes, without waiting for that."""
+        """End both processes, without waiting for that. No result comes afterwards."""
+        self._number += 1
         self._next = None
         self._going.clear()
         for run in self._runs.values():

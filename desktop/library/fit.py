@@ -52,9 +52,9 @@ class Machine:
         freed = 0 if beside_loaded else held_by_engines()
         return cls(available_memory() + freed, disk, load_observed(), gpu_memory)
 
-    def room(self, needed: int, share_on_gpu: float) -> int:
-        """Bytes that a model which needs `needed` can use, with this share of it on the GPUs."""
-        return self.memory_free + min(sum(self.gpu_memory), round(needed * share_on_gpu))
+    def room(self, on_gpu: int) -> int:
+        """Bytes that models can use, with `on_gpu` of theirs on the GPUs."""
+        return self.memory_free + min(sum(self.gpu_memory), on_gpu)
 
 
 def held_by_engines() -> int:
@@ -102,7 +102,7 @@ def fit_of_file(header: GgufHeader, wanted: LoadSettings, machine: Machine) -> F
     """Whether a file that is here will run as `wanted`, with at most the context that it was trained for."""
     n_ctx = min(wanted.n_ctx, header.n_ctx_train or wanted.n_ctx)
     need, fallbacks = _need(header, wanted, n_ctx, machine)
-    room = machine.room(need.total, _share_on_gpu(wanted.n_gpu_layers, header.n_layers))
+    room = machine.room(round(need.total * _share_on_gpu(header, wanted, machine)))
     speed = machine.observed.tokens_per_s(work_of(header), header.path.name)
     return replace(_fit(need.total, room, 0, machine, n_ctx=n_ctx, speed=speed), fallbacks=fallbacks)
 
@@ -110,17 +110,19 @@ def fit_of_file(header: GgufHeader, wanted: LoadSettings, machine: Machine) -> F
 def fit_of_pair(left: GgufHeader, right: GgufHeader, wanted: Callable[[Path], LoadSettings], machine: Machine) -> Fit:
     """Whether two files will run at once, each as `wanted`, with at most the context that it was trained for.
 
-    The weights of one file are in memory once. `tokens_per_s` is not predicted: they share the processor.
+    The weights of one file are in the machine's memory once, and on a GPU once for each. `tokens_per_s` is not
+    predicted: they share the processor.
     """
-    memory, longest = 0, 0
+    memory, on_gpu, longest = 0, 0, 0
     for header in (left, right):
         one = wanted(header.path)
         n_ctx = min(one.n_ctx, header.n_ctx_train or one.n_ctx)
         need, _ = _need(header, one, n_ctx, machine)
         memory, longest = memory + need.total, max(longest, n_ctx)
+        on_gpu += round(need.total * _share_on_gpu(header, one, machine))
     if left.path == right.path:
-        memory -= left.size_bytes
-    return _fit(memory, machine.room(memory, 1.0), 0, machine, n_ctx=longest, speed=None)
+        memory -= round(left.size_bytes * (1 - _share_on_gpu(left, wanted(left.path), machine)))
+    return _fit(memory, machine.room(on_gpu), 0, machine, n_ctx=longest, speed=None)
 
 
 def _need(
@@ -131,9 +133,15 @@ def _need(
     return estimate(header, n_ctx, attention), fallbacks
 
 
-def _share_on_gpu(n_gpu_layers: int, n_layers: int) -> float:
-    """The part of a model's bytes that goes to the GPUs. The output matrix counts as one more layer."""
-    return 1.0 if n_gpu_layers == ALL_LAYERS else min(1.0, n_gpu_layers / (n_layers + 1))
+def _share_on_gpu(header: GgufHeader, wanted: LoadSettings, machine: Machine) -> float:
+    """The part of a model's bytes that goes to GPUs with memory of their own.
+
+    The output matrix counts as one more layer.
+    """
+    if not any(machine.gpu_memory):
+        return 0.0
+    n_layers = header.n_layers + 1
+    return 1.0 if wanted.n_gpu_layers == ALL_LAYERS else min(1.0, wanted.n_gpu_layers / n_layers)
 
 
 def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: int = 0) -> Fit | None:
@@ -148,7 +156,7 @@ def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: in
     speed = machine.observed.tokens_per_s(_work_of_entry(entry, shape.weight_bytes))
     n_ctx = min(n_ctx, entry.context_length)
     memory = estimate_for(shape, n_ctx).total
-    return _fit(memory, machine.room(memory, 1.0), disk, machine, n_ctx=n_ctx, speed=speed)
+    return _fit(memory, machine.room(on_gpu=memory), disk, machine, n_ctx=n_ctx, speed=speed)
 
 
 def _fit(memory: int, room: int, disk: int, machine: Machine, *, n_ctx: int, speed: float | None) -> Fit:

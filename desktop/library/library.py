@@ -20,7 +20,7 @@ from convert.install.library import Removal
 from convert.install.local import is_adapter
 from desktop.library.contents import duplicate_of
 from desktop.library.entries import LibraryEntry, library_entries
-from desktop.library.fit import Fit, Machine, fit_of_file
+from desktop.library.fit import Fit, Machine, fit_of_file, fit_of_pair
 from desktop.library.found import FoundModel, found_models
 from desktop.library.jobs import JobState, LibraryJob
 from desktop.model_settings import LoadSettings, ModelSettings, ModelSettingsStore
@@ -73,8 +73,12 @@ class Library(QObject):
         """Whether a file that is here will run with the settings that it has now."""
         return fit_of_file(header, self.load_settings(header.path), self._machine())
 
-    def _machine(self) -> Machine:
-        return Machine.now(self._gpu_memory or ())
+    def fit_of_pair(self, left: GgufHeader, right: GgufHeader) -> Fit:
+        """Whether two files that are here will run at once, beside the model that is loaded."""
+        return fit_of_pair(left, right, self.load_settings, self._machine(beside_loaded=True))
+
+    def _machine(self, *, beside_loaded: bool = False) -> Machine:
+        return Machine.now(self._gpu_memory or (), beside_loaded=beside_loaded)
 
     def load_settings(self, path: Path | None) -> LoadSettings:
         """How the model in a file will be loaded; None: one that is not here yet."""

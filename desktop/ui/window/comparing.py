@@ -14,12 +14,10 @@ from desktop.chat.state import Notice
 from desktop.i18n import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from desktop.chat.controller import ChatController
     from desktop.library.entries import LibraryEntry
     from desktop.library.fit import Fit
-    from desktop.model_settings import LoadSettings
+    from desktop.library.library import Library
     from desktop.settings import Settings
     from desktop.ui.compare.dialog import CompareDialog, ComparedQuestion, ModelsToCompare
 
@@ -33,18 +31,12 @@ class ComparisonDialogs(QObject):
         window: over which the dialogs open.
         controller: has the conversation, and keeps an answer in it.
         settings: how models are loaded.
-        entries: the lines of the library. Raises KnownError.
+        library: its models can be compared.
     """
 
-    def __init__(
-        self,
-        window: QWidget,
-        controller: ChatController,
-        settings: Settings,
-        entries: Callable[[], list[LibraryEntry]],
-    ) -> None:
+    def __init__(self, window: QWidget, controller: ChatController, settings: Settings, library: Library) -> None:
         super().__init__(window)
-        self._window, self._controller, self._settings, self._entries = window, controller, settings, entries
+        self._window, self._controller, self._settings, self._library = window, controller, settings, library
 
     def compare_question(self, message_id: int | None = None) -> None:
         """Compare on a question of the open conversation, or on that of an answer; on a new one where there is none."""
@@ -88,10 +80,11 @@ class ComparisonDialogs(QObject):
         from desktop.ui.compare.dialog import ModelsToCompare
 
         try:
-            entries = [entry for entry in self._entries() if entry.header is not None and not entry.makes_embeddings]
+            lines = self._library.entries()
         except KnownError as error:
             self._controller.notice.emit(Notice.of(error, key="registry"))
             return None
+        entries = [entry for entry in lines if entry.header is not None and not entry.makes_embeddings]
         if not entries:
             self._controller.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
             return None
@@ -101,17 +94,9 @@ class ComparisonDialogs(QObject):
         return ModelsToCompare(entries, left.ref, right.ref, self._fit_of)
 
     def _fit_of(self, left: LibraryEntry, right: LibraryEntry) -> Fit:
-        from desktop.library.fit import Machine, fit_of_pair
-        from desktop.model_settings import ModelSettingsStore
-
         assert left.header is not None  # `_models` offers no others
         assert right.header is not None
-        own = ModelSettingsStore(self._settings)
-
-        def wanted(path: Path) -> LoadSettings:
-            return own.of(path).load_settings(self._settings)
-
-        return fit_of_pair(left.header, right.header, wanted, Machine.now(beside_loaded=True))
+        return self._library.fit_of_pair(left.header, right.header)
 
     def _keep(self, dialog: CompareDialog, side: str) -> None:
         answer = dialog.comparison.state(side).as_answer(dialog.columns[side].answered_by)

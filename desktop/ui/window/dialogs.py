@@ -91,7 +91,7 @@ class WindowDialogs(QObject):
         """Compares two models."""
         from desktop.ui.window.comparing import ComparisonDialogs
 
-        return ComparisonDialogs(self._window, self._controller, self._settings, self._library.entries)
+        return ComparisonDialogs(self._window, self._controller, self._settings, self._library)
 
     def show_library(self, section: str = "installed") -> None:
         """Open the library of models at a section."""

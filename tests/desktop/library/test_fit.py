@@ -14,8 +14,8 @@ from belle.engine.process.blocking import open_engine
 from belle.engine.process.commands import Load
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, load_catalog
-from desktop.library.fit import Machine, fit_of_entry, fit_of_file, fit_of_pair, held_by_engines
-from desktop.model_settings import LoadSettings
+from desktop.library.fit import Fit, Machine, fit_of_entry, fit_of_file, fit_of_pair, held_by_engines
+from desktop.model_settings import ALL_LAYERS, LoadSettings
 
 GB = 10**9
 SPEED = MachineSpeed(dict.fromkeys(("Q4_K", "Q6_K", "Q8_0", "Q5_0", "Q4_1", "Q4_0"), 1 / (10 * GB)), 0.0)
@@ -134,3 +134,17 @@ def test_two_at_once_need_what_each_is_set_to(starter: Path, tmp_path: Path) -> 
     assert (pair.memory, pair.n_ctx, pair.tokens_per_s) == (sum(alone), 8192, None)
     twice = fit_of_pair(first, first, wanted.__getitem__, ROOMY)
     assert twice.memory == 2 * alone[0] - first.size_bytes, "one file is in memory once"
+
+
+def test_of_two_at_once_only_the_layers_that_go_to_a_gpu_have_its_memory(starter: Path) -> None:
+    header = read_header(starter)
+    need = estimate(header, 4096).total
+
+    def twice(n_gpu_layers: int, *gpu_memory: int) -> Fit:
+        wanted = LoadSettings(4096, n_gpu_layers=n_gpu_layers, flash_attention="off")
+        return fit_of_pair(header, header, lambda _: wanted, Machine(need // 2, 0, gpu_memory=gpu_memory))
+
+    assert twice(ALL_LAYERS, 4 * need).verdict == "fits"
+    assert twice(ALL_LAYERS, 4 * need).memory == 2 * need, "each process has its own weights there"
+    assert twice(0, 4 * need).verdict == "too_big"
+    assert twice(ALL_LAYERS, 0).memory == 2 * need - header.size_bytes, "its memory is the machine's"
