@@ -14,10 +14,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, get_args
 
 from belle.clients.chat.schemas import schema_problem, schema_violation
@@ -30,7 +32,6 @@ Unit = Literal["characters", "words", "lines", "sentences"]
 
 _PATTERN_SECONDS = 2.0
 _LONGEST_PATTERN = 500
-_FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
 _CHINESE = r"\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CHINESE}]|[^\W_]+(?:['’-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[。！？!?…]+|\.(?=\s|$)")
@@ -51,13 +52,14 @@ class NumberCheck:
 
     def problem(self, answer: str) -> str:
         """Why `answer` breaks the rule, a clause that follows “the answer ”; "" where it keeps it."""
-        given = given_answer(Item("", "", f"{self.value:g}", "", ""), answer).answer
+        expected = _digits(self.value)
+        given = given_answer(Item("", "", expected, "", ""), answer).answer
         try:
             number = float(given)
         except ValueError:
-            return f"names no number, {self.value:g} is right"
+            return f"names no number, {expected} is right"
         right = abs(number - self.value) <= max(self.tolerance, 1e-9 * max(1.0, abs(self.value)))
-        return "" if right else f"says {number:g}, {self.value:g} is right"
+        return "" if right else f"says {_digits(number)}, {expected} is right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,17 +206,29 @@ def length(text: str, unit: Unit) -> int:
 
 
 def code_in(answer: str) -> str:
-    """The first code block of a Markdown answer, else all of it."""
-    match = _FENCE.search(answer)
-    return match[1] if match else answer
+    """The first fenced code block of a Markdown answer, also one that does not end; else all of it."""
+    from markdown_it import MarkdownIt
+
+    return next((token.content for token in MarkdownIt().parse(answer) if token.type == "fence"), answer)
 
 
 def _number(value: Mapping[str, Any]) -> NumberCheck:
-    number, tolerance = value.get("value"), value.get("tolerance", 0)
-    for name, part in (("value", number), ("tolerance", tolerance)):
-        if isinstance(part, bool) or not isinstance(part, int | float):
-            raise CheckError(f"number has no {name} that is a number")
-    return NumberCheck(float(number), float(tolerance))  # type: ignore[arg-type]
+    return NumberCheck(_finite(value.get("value"), "value"), _finite(value.get("tolerance", 0), "tolerance"))
+
+
+def _finite(value: object, name: str) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise CheckError(f"number has no {name} that is a number")
+    return number
+
+
+def _digits(number: float) -> str:
+    """A number as people write it: all its digits, and no exponent, which `given_answer` does not read."""
+    return f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
 def _choice(value: Mapping[str, Any]) -> ChoiceCheck:

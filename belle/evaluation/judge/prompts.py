@@ -22,7 +22,7 @@ from belle.texts import read_input, short_repr
 _LARGEST_FILE = 4 << 20
 _WITHOUT_REFERENCE = frozenset({"generation", "brainstorming", "rewrite"})
 _BELLE_SCORE = re.compile(
-    r"(?:得分|分数|评分|score)[^0-9\n]{0,12}?([01](?:\.\d+)?|\d{1,3})\s*(?:(?:/|／|out of)\s*(\d{1,3}))?",
+    r"(?:得分|分数|评分|score)[^0-9\n]{0,12}?(\d+(?:\.\d+)?)\s*(?:(?:/|／|out of)\s*(\d+))?",
     re.IGNORECASE,
 )
 _LONGEST_REASON = 160
@@ -171,7 +171,7 @@ def read_belle_prompts(path: Path) -> BellePrompts:
 
 
 def belle_score(reply: str) -> Judgement:
-    """The score after the last `得分:`, also as a fraction (`8/10`); a score above 1 without one is not understood."""
+    """The score after `得分:`, also as a fraction (`8/10`). Above 1, or several different ones, are not understood."""
     found = _BELLE_SCORE.findall(reply)
     scores = {_fraction(number, whole) for number, whole in found} - {None}
     if not found:

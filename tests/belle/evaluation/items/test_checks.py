@@ -22,6 +22,10 @@ SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "require
     [
         ({"type": "number", "value": 42}, ["42", "答案是 42。", "6 × 7 = 42", "一共 42 个苹果"], ["41", "no idea", ""]),
         ({"type": "number", "value": 3.14, "tolerance": 0.01}, ["3.14", "3.145"], ["3.2"]),
+        ({"type": "number", "value": 1234567}, ["It is 1,234,567 people.", "答案是 1234567。"], ["1234568", "1.23457"]),
+        ({"type": "number", "value": 1234567.5}, ["1234567.5 yuan"], ["1234567"]),
+        ({"type": "number", "value": -0.00001}, ["x = -0.00001"], ["0.00001"]),
+        ({"type": "number", "value": 10**22}, [f"There are {10**22}."], [f"There are {10**21}."]),
         (
             {"type": "choice", "choices": ["红", "黄", "蓝"], "answer": "B"},
             ["B", "（B）黄", "答案是B。", "黄"],
@@ -46,7 +50,13 @@ SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "require
         ({"type": "pattern", "pattern": "[A-Za-z]", "forbid": True}, ["全是中文"], ["有 English"]),
         (
             {"type": "json", "schema": SCHEMA},
-            ['{"name": "李"}', 'Here:\n```json\n{"name": "李"}\n```\nDone.'],
+            [
+                '{"name": "李"}',
+                'Here:\n```json\n{"name": "李"}\n```\nDone.',
+                '~~~\n{"name": "李"}\n~~~',
+                '1. So:\n   ```json\n   {"name": "李"}\n   ```',
+                '```json\n{"name": "```"}',
+            ],
             ["{}", "name: 李", '{"name": 3}', ""],
         ),
     ],
@@ -77,6 +87,8 @@ def test_a_pattern_that_never_ends_is_given_up() -> None:
         {"type": "number"},
         {"type": "number", "value": "42"},
         {"type": "number", "value": True},
+        {"type": "number", "value": float("inf")},
+        {"type": "number", "value": 1, "tolerance": 10**400},
         {"type": "choice", "choices": ["a"], "answer": "A"},
         {"type": "choice", "choices": ["a", "b"], "answer": "C"},
         {"type": "exact", "any": []},

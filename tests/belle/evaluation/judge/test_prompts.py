@@ -44,7 +44,10 @@ def test_belles_form_is_read(reply: str, score: float) -> None:
     [
         ("这个回答很好。", "names no score"),
         ("", "names no score"),
-        ("得分: 85", "not from 0 to 1"),
+        *(
+            (f"得分: {score}", "not from 0 to 1")
+            for score in ("85", "10", "15", "100", "1.5", "1000", "9/5", "9" * 400)
+        ),
         ("得分: 0.2 …… 得分: 0.9", "several scores"),
         ("抱歉，我不能评价。", "names no score"),
     ],
