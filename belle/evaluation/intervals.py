@@ -82,8 +82,14 @@ def macro_mean(classes: Sequence[ScoreMean]) -> ScoreMean:
 
 
 def share_interval(share: float, n: float, quantile: float = _Z) -> tuple[float, float]:
-    """Wilson's interval (1927) of a share of `n`, for any share from 0 to 1, and any `n`."""
-    weight = quantile * quantile / n
+    """Wilson's 95 % interval (1927) of a `share` of `n`; from 0 to 1 where `n` is 0.
+
+    Unlike mean ± error it stays within 0…1, also for few: with p the share,
+    (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n).
+    """
+    if n == 0:
+        return 0.0, 1.0
+    weight = quantile * quantile / n  # z²/n
     middle = (share + weight / 2) / (1 + weight)
     half = quantile / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
     # Exactly 0 and 1 at the ends, where rounding could leave a gap.
@@ -127,22 +133,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def cohens_kappa(table: Mapping[tuple[object, object], int]) -> float:
-    """The agreement of two raters beyond chance (Cohen 1960), from how often each pair of ratings occurred.
-
-    (observed − expected) / (1 − expected); 1 where both always say the same one thing.
-    """
-    total = sum(table.values())
-    if total == 0:
-        return math.nan
-    ratings = {rating for pair in table for rating in pair}
-    observed = sum(table.get((rating, rating), 0) for rating in ratings) / total
-    rows = {rating: sum(n for (one, _), n in table.items() if one == rating) for rating in ratings}
-    columns = {rating: sum(n for (_, other), n in table.items() if other == rating) for rating in ratings}
-    expected = sum(rows[rating] * columns[rating] for rating in ratings) / total**2
-    return 1.0 if expected == 1 else (observed - expected) / (1 - expected)
 
 
 def _sign_flip_p(differences: NDArray[np.float64], seed: int) -> float:

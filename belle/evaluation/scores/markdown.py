@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from belle.evaluation.scores.intervals import ScoreMean
+from belle.evaluation.intervals import ScoreMean
 from belle.evaluation.scores.table import ScoreTable
 from belle.texts import json_text
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from belle.errors import KnownError
+from belle.evaluation.intervals import PairedDifference, ScoreMean, holm, macro_mean, mean_of, paired_difference
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.scores import ModelScores
 from belle.evaluation.judge.verdicts import Verdict
-from belle.evaluation.scores.intervals import PairedDifference, ScoreMean, holm, macro_mean, mean_of, paired_difference
 
 OTHERS = "others"
 _OTHERS = frozenset({"math", "code"})

@@ -10,28 +10,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from belle.evaluation.intervals import share_interval
 from belle.evaluation.tasks.answer_rules import Given, given_answer
 from belle.evaluation.tasks.items import Item
 from belle.evaluation.tasks.records import Score
 from belle.evaluation.tasks.result import WAYS, Accuracy, CategoryPair, Change, ModelTasks, Paired, Way
 
-_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 Answers = Mapping[Way, Mapping[str, Given]]
 """What a model answered, by way and by the item's id."""
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927): unlike mean ± error it stays within 0…1, also for few items.
-
-    (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n), with p = right / n.
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share, weight = right / n, _Z * _Z / n  # p, z²/n
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
-    # Exactly 0 and 1 at the ends, where rounding could leave a gap.
-    return (0.0 if right == 0 else middle - half), (1.0 if right == n else middle + half)
 
 
 def mcnemar(lost: int, won: int) -> float:
@@ -111,7 +97,8 @@ def _likeliest(item: Item, values: Sequence[float]) -> str:
 def _accuracy(given: Iterable[Given]) -> Accuracy:
     judged = [one for one in given if one.right is not None]
     n, right = len(judged), sum(bool(one.right) for one in judged)
-    return Accuracy(n, right, right / n if n else 0.0, *wilson(right, n), sum(not one.answer for one in judged))
+    share = right / n if n else 0.0
+    return Accuracy(n, right, share, *share_interval(share, n), sum(not one.answer for one in judged))
 
 
 def _pairs(items: Iterable[Item], before: Mapping[str, Given], after: Mapping[str, Given]) -> Iterator[_Pair]:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.evaluation.scores.intervals import (
-    cohens_kappa,
+from belle.evaluation.intervals import (
     holm,
     macro_mean,
     mean_of,
@@ -19,7 +18,6 @@ from belle.evaluation.scores.intervals import (
     share_interval,
     student_quantile,
 )
-from belle.evaluation.tasks.paired import wilson
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=200)
 
@@ -31,9 +29,26 @@ def test_students_quantiles_are_those_of_the_tables(degrees: int, quantile: floa
     assert student_quantile(degrees) == pytest.approx(quantile, abs=1e-4)
 
 
-@pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 10), (10, 10), (77, 100)])
-def test_the_interval_of_a_share_is_wilsons(right: int, n: int) -> None:
-    assert share_interval(right / n, n) == pytest.approx(wilson(right, n))
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    # Of none or all, n / (n + z²) is the inner end; 81 of 263 is the example in Newcombe 1998.
+    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilson(right: int, n: int, low: float, high: float) -> None:
+    assert share_interval(right / n, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_ends_of_wilsons_interval_solve_its_equation(counts: tuple[int, int]) -> None:
+    right, n = counts
+    for p in share_interval(right / n, n):
+        assert 0 <= p <= 1
+        if 0 < p < 1:
+            assert (p - right / n) ** 2 == pytest.approx(1.959963984540054**2 * p * (1 - p) / n, rel=1e-6, abs=1e-12)
+
+
+def test_nothing_is_known_of_no_items() -> None:
+    assert share_interval(0, 0) == (0, 1)
 
 
 def draw(kind: str, chance: np.random.Generator, n: int) -> np.ndarray:
@@ -119,13 +134,6 @@ def test_holm_raises_by_rank_and_never_reorders() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
-
-
-def test_kappa_is_that_of_the_book() -> None:
-    table = {("yes", "yes"): 20, ("yes", "no"): 5, ("no", "yes"): 10, ("no", "no"): 15}
-    assert cohens_kappa(table) == pytest.approx(0.4)
-    assert cohens_kappa({(1, 1): 9}) == 1.0
-    assert math.isnan(cohens_kappa({}))
 
 
 @given(SCORES)

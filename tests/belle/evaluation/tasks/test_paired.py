@@ -10,31 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.evaluation.tasks.items import Item
-from belle.evaluation.tasks.paired import mcnemar, model_figures, wilson
+from belle.evaluation.tasks.paired import mcnemar, model_figures
 from belle.evaluation.tasks.records import Score
 from belle.evaluation.tasks.result import Paired
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "low", "high"),
-    # Of none or all, n / (n + z²) is the inner end; 81 of 263 is the example in Newcombe 1998.
-    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341), (81, 263, 0.2553, 0.3662)],
-)
-def test_wilson(right: int, n: int, low: float, high: float) -> None:
-    assert wilson(right, n) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_ends_of_wilsons_interval_solve_its_equation(counts: tuple[int, int]) -> None:
-    right, n = counts
-    for p in wilson(right, n):
-        assert 0 <= p <= 1
-        if 0 < p < 1:
-            assert (p - right / n) ** 2 == pytest.approx(1.959963984540054**2 * p * (1 - p) / n, rel=1e-6, abs=1e-12)
-
-
-def test_nothing_is_known_of_no_items() -> None:
-    assert wilson(0, 0) == (0, 1)
 
 
 @pytest.mark.parametrize(
