@@ -12,6 +12,7 @@ What stays on this computer, such as a server that listens on 127.0.0.1, is reco
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -149,6 +150,14 @@ def ask(use: Use, what: str, address: str = "") -> None:
         address=address,
         reason=reason,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, means this computer, whichever computer asks."""
+    try:
+        return host.casefold() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from belle import environment, paths
+from belle import environment, network, paths
 from belle.cli.arguments import add_attention_options, path_or_name, whole
 from belle.cli.chat.model import sampling_of
 from belle.cli.fallbacks import note_fallbacks
@@ -90,9 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C. Raises KnownError, KeyboardInterrupt."""
     environment.check_packages("belle serve", "starlette", "uvicorn")
     from belle.server.program import serve
-    from belle.server.settings import ServerSettings, is_loopback
+    from belle.server.settings import ServerSettings
 
-    if arguments.no_token and not is_loopback(arguments.host):
+    if arguments.no_token and not network.is_loopback(arguments.host):
         message = f"Without a token anybody who reaches {arguments.host} could use the model."
         raise KnownError("usage", message, "Leave --no-token out, or listen at 127.0.0.1.")
     terminal = Terminal()
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
         if info.template is None:
             terminal.note(f"{say('serve_no_template')} {info.template_problem}".rstrip())
         terminal.note(say("serve_ready", title=model.title, name=settings.model_name, address=address), style="")
-        if not is_loopback(settings.host):
+        if not network.is_loopback(settings.host):
             terminal.note(say("serve_network", host=settings.host))
 
     serve(

@@ -206,7 +206,7 @@ def _check_address(endpoint: str) -> None:
 def _reach_directly_if_loopback(endpoint: str) -> None:
     """Keep proxies out of the way of a hub on this computer: no proxy can reach it, and none need know of it."""
     host = urlsplit(endpoint).hostname or ""
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
+    if not network.is_loopback(host):
         return
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [one for one in os.environ.get(name, "").split(",") if one]

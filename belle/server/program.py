@@ -22,7 +22,7 @@ from belle.server.engine_host import EngineHost
 from belle.server.fair_queue import FairQueue
 from belle.server.protocol import TimedH11Protocol
 from belle.server.served_model import ServedModel
-from belle.server.settings import ServerSettings, is_loopback
+from belle.server.settings import ServerSettings
 
 _BACKLOG = 128
 _MOST_CONNECTIONS = 512
@@ -55,7 +55,7 @@ def serve(
     Raises KnownError when the address cannot be listened at, when other computers could reach it in offline mode, or
     when the model cannot be loaded; KeyboardInterrupt.
     """
-    use: network.Use = "loopback" if is_loopback(settings.host) else "server"
+    use: network.Use = "loopback" if network.is_loopback(settings.host) else "server"
     network.ask(use, settings.model_name, settings.host)
     listening = _listen(settings)
     host = EngineHost(load, on_loading=on_loading, on_safer_mode=on_safer_mode)

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+from belle.network import is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +42,6 @@ class ServerSettings:
     body_timeout_s: float = 30.0
 
 
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this computer can reach `host`."""
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def answers_to(host_header: str, settings: ServerSettings) -> bool:
     """Whether a request with this `Host` was meant for this server.
 
@@ -59,7 +49,7 @@ def answers_to(host_header: str, settings: ServerSettings) -> bool:
     machine whoever asks, and addresses, which no page can make its own.
     """
     name = _without_port(host_header).casefold()
-    known = {*LOOPBACK_NAMES, settings.host.casefold(), *(other.casefold() for other in settings.allowed_hosts)}
+    known = {"localhost", settings.host.casefold(), *(other.casefold() for other in settings.allowed_hosts)}
     if not is_loopback(settings.host):
         known.add(socket.gethostname().casefold())
     if name in known:

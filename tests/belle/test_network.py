@@ -226,3 +226,13 @@ def test_a_long_or_broken_name_is_recorded() -> None:
     assert paths.network_record_file().stat().st_size < 2000
     assert network.activity()["model"].times == 1
     assert Path(paths.network_record_file()).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
+     ("192.168.1.5", False), ("my-computer", False), ("localhost.example", False), ("[::1]", True),
+     ("LocalHost", True), ("127.example.com", False), ("127.0.0.1.example", False), ("", False)],
+)  # fmt: skip
+def test_a_host_that_means_this_computer_wherever_it_is_said(host: str, loopback: bool) -> None:
+    assert network.is_loopback(host) == loopback

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from belle.cli.arguments import input_file, input_path, output_file, output_folder, path_or_name, real, whole
-from belle.cli.eval.models import add_engine_options, add_server_options
+from belle.cli.eval.models import ENDPOINTS_HELP, add_engine_options, add_server_options
 from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 
 _EPILOG = """\
@@ -20,7 +20,7 @@ examples:
   belle eval report results --set items.jsonl -o report.html
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
-what is missing.
+what is missing. The exit status is 1 where an answer, or a score, is still missing.
 """
 
 
@@ -37,11 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
+    _explain_endpoints(parser)
     parser.add_argument(
         "models", nargs="*", type=path_or_name, metavar="MODEL", help="names of “belle models list”, or GGUF files"
     )
     parser.add_argument(
-        "--set", required=True, metavar="SET", help="a file of items, BELLE's eval_set.json, or a folder"
+        "--set", required=True, metavar="SET", help="JSON Lines of items, a folder of them, or BELLE's eval_set.json"
     )
     parser.add_argument(
         "-o", "--output", required=True, type=output_folder, metavar="DIR", help="where answers are kept"
@@ -49,30 +50,48 @@ def _run(parser: argparse.ArgumentParser) -> None:
     add_server_options(parser, "models on servers")
     asking = parser.add_argument_group("how items are asked")
     asking.add_argument("--system", default="", metavar="TEXT", help="system prompt (default: none)")
-    asking.add_argument("--temperature", type=real(0, 5), default=0.0, metavar="T", help="0 (default): the likeliest")
+    asking.add_argument(
+        "--temperature", type=real(0, 5), default=0.0, metavar="T", help="0 (default) takes the likeliest token"
+    )
     asking.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each answer (default: 1024)")
     asking.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     asking.add_argument("--n", type=whole(1), metavar="N", help="the first N items alone")
-    asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from the I-th on (from 0)")
+    asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from number I on: 0/4 … 3/4")
     add_engine_options(parser, "GGUF models")
 
 
 def _judge(parser: argparse.ArgumentParser) -> None:
+    _explain_endpoints(parser)
     parser.add_argument("folder", type=input_path, metavar="DIR", help="the folder of “belle eval run”")
     parser.add_argument("--set", required=True, metavar="SET", help="the set that was asked")
-    parser.add_argument("--judge", type=path_or_name, metavar="MODEL", help="a model here; or name one on a server")
-    parser.add_argument("--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: ours)")
+    parser.add_argument(
+        "--judge", type=path_or_name, metavar="MODEL", help="name of “belle models list”, or a GGUF file"
+    )
+    parser.add_argument(
+        "--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: our own prompts)"
+    )
     parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
     parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     parser.add_argument(
-        "--self-checks", type=whole(0), default=30, metavar="N", help="items whose known answers are judged, too (30)"
+        "--self-checks",
+        type=whole(0),
+        default=30,
+        metavar="N",
+        help="items of which right, wrong and empty answers are judged, too (default: 30)",
     )
     add_server_options(parser, "a judge on a server")
     add_engine_options(parser, "a judge here")
 
 
+def _explain_endpoints(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = ENDPOINTS_HELP
+
+
 def _report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", nargs="+", type=input_path, metavar="DIR", help="folders of “belle eval judge”")
+    parser.add_argument(
+        "folders", nargs="+", type=input_path, metavar="DIR", help="folders that “belle eval judge” has scored"
+    )
     parser.add_argument("--set", required=True, metavar="SET", help="the set that was asked")
     parser.add_argument(
         "-o",
@@ -83,7 +102,13 @@ def _report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file .html, .md, .csv or .json; repeatable",
     )
-    parser.add_argument("--examples", type=whole(0), default=5, metavar="N", help="answers to read in the page (5)")
+    parser.add_argument(
+        "--examples",
+        type=whole(0),
+        default=5,
+        metavar="N",
+        help="lowest and highest answers of each model in the page (default: 5)",
+    )
 
 
 _COMMANDS = {

@@ -20,7 +20,10 @@ from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge each model's answers. Returns 1 when an answer has no score; raises KnownError."""
+    """Judge each model's answers, or write what a judge is to be asked. Returns 1 when an answer has no score.
+
+    Raises KnownError.
+    """
     environment.check_packages("belle eval", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
     items = read_set(arguments.set)
@@ -40,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         verdicts = {name: _judged(judging, name, group, terminal) for name, group in answers.items()}
         known = known_answers(items.items, arguments.self_checks)
         checks = {name: _judged(judging, name, group, terminal) for name, group in known.items()}
+    if arguments.batch_out:  # the scores of another judge stay until there are new ones
+        return 0
     facts = {"set": items.digest, "judge": dict(judge.identity), "judge_name": judge.name, "prompts": prompts.name}
     for name, found in verdicts.items():
         write_scores(arguments.folder / "scores" / f"{name}.json", facts, found, checks)

@@ -22,25 +22,50 @@ from belle.evaluation.answers.answerer import BatchReader, BatchWriter, ModelAns
 from belle.models.catalog import resolve
 
 _CTX_EACH = 2048
+ENDPOINTS_HELP = """\
+A file of --endpoints has a table for each server:
+
+  [[endpoint]]
+  url = "http://10.0.0.7:8000/v1"
+  model = "BELLE-13B"        # its name there; servers of one model share its questions
+  key = "$VLLM_KEY"          # an environment variable, not the key itself
+  weight = 2                 # takes twice as many questions as one of weight 1
+  limit = 64                 # questions at once, at most (default: 32)
+  price = { prompt = 0.2, completion = 0.6 }   # per million tokens, for --max-cost
+
+All but url and model may be left out.
+"""
 
 
 def add_server_options(parser: argparse.ArgumentParser, title: str) -> None:
     """Declare the options that name servers."""
     servers = parser.add_argument_group(title)
-    servers.add_argument("--endpoints", type=input_file, metavar="FILE", help="TOML file of endpoints")
-    servers.add_argument("--url", help="one endpoint, such as http://127.0.0.1:8080/v1")
+    servers.add_argument("--endpoints", type=input_file, metavar="FILE", help="a TOML file of servers, see below")
+    one_of = servers.add_mutually_exclusive_group()
+    one_of.add_argument("--url", help="one server, such as http://127.0.0.1:8080/v1")
+    one_of.add_argument(
+        "--batch-out",
+        type=output_file,
+        metavar="FILE",
+        help="write the open questions to a batch file, to be answered elsewhere",
+    )
+    one_of.add_argument("--batch-in", type=input_file, metavar="FILE", help="take the answers from that batch's output")
     servers.add_argument("--model", metavar="NAME", help="the name of the model at --url, or in a batch")
-    servers.add_argument("--key", default="", metavar="$VARIABLE", help="environment variable with the key of --url")
-    servers.add_argument("--batch-out", type=output_file, metavar="FILE", help="write what is to be asked, for a batch")
-    servers.add_argument("--batch-in", type=input_file, metavar="FILE", help="take the answers of that batch")
-    servers.add_argument("--max-total-tokens", type=whole(1), metavar="N", help="ask no more when N tokens are spent")
-    servers.add_argument("--max-cost", type=real(0, 1e9), metavar="N", help="ask no more when N of the prices is spent")
+    servers.add_argument(
+        "--key", default="", metavar="'$NAME'", help="the environment variable with the key of --url, in quotes"
+    )
+    servers.add_argument(
+        "--max-total-tokens", type=whole(1), metavar="N", help="ask no more when N tokens are read and written"
+    )
+    servers.add_argument(
+        "--max-cost", type=real(0, 1e9), metavar="N", help="ask no more when N is spent, by the endpoints' prices"
+    )
 
 
 def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
     """Declare the options of GGUF models."""
     engine = parser.add_argument_group(title)
-    engine.add_argument("--template", help="prompt template instead of their own")
+    engine.add_argument("--template", metavar="NAME", help="prompt template instead of their own")
     engine.add_argument(
         "--ctx",
         type=whole(0),
@@ -53,7 +78,7 @@ def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
         type=whole(1, MOST_PARALLEL),
         default=4,
         metavar="N",
-        help="questions answered at once (4); with 1, every run gives the same answers to the last bit",
+        help="questions answered at once (default: 4); with 1, every run gives the same answers to the last bit",
     )
     engine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
 
@@ -65,6 +90,8 @@ def open_models(
     by_model: dict[str, list[Endpoint]] = defaultdict(list)
     for endpoint in read_endpoints(arguments.endpoints) if arguments.endpoints else []:
         by_model[endpoint.model].append(endpoint)
+    if arguments.key and not arguments.url:
+        raise KnownError("usage", "--key belongs to --url.", "A file of --endpoints names the key of each server.")
     if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
         message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
         raise KnownError("usage", message, "Give the name of the model there.")

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from belle import environment
 from belle.cli.eval.folders import answers_by_model
 from belle.durable import write_text
 from belle.errors import KnownError
@@ -21,6 +22,7 @@ from belle.evaluation.scores.table import ScoreTable, score_table
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table and write the files that were asked for. Raises KnownError."""
+    environment.check_packages("belle eval", "jsonschema", "regex")
     items = read_set(arguments.set)
     scores = _all_scores(arguments.folders, arguments.set)
     table = score_table(items, list(scores.values()))

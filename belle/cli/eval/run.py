@@ -19,7 +19,7 @@ from belle.evaluation.items.read import read_set
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask each model. Returns 1 when an item has no answer; raises KnownError."""
+    """Ask each model. Returns 1 when an item has no answer, and no batch asks for it; raises KnownError."""
     environment.check_packages("belle eval", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
     items = read_set(arguments.set)
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress = _ask(items, answerer, path, options, terminal)
             _print_table(items, answerer.name, path, options, progress)
             complete &= progress.done == progress.total
-    return 0 if complete else 1
+    return 0 if complete or arguments.batch_out else 1
 
 
 def _answer_file(folder: Path, model: str, shard: RowShard) -> Path:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from belle.clients.chat.client import ChatClient, RequestError
 from belle.clients.chat.endpoints import Endpoint
@@ -27,19 +26,15 @@ class Tally:
 
     Attributes:
         answered, failed: requests.
-        invalid: answers that do not follow their schema.
         cost: in the currency of the endpoints' prices.
-        other_models: replies that were of another model than asked for, by its name.
         spent: whether the limit ended the run.
     """
 
     answered: int = 0
     failed: int = 0
-    invalid: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
-    other_models: Counter[str] = field(default_factory=Counter)
     spent: bool = False
 
     @property
@@ -60,7 +55,6 @@ async def answer_all(
     tally: Tally | None = None,
     limit: SpendingLimit | None = None,
     prices: Iterable[Endpoint] = (),
-    on_progress: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
     """Have `client` answer all of `requests`, of which only those in flight are in memory.
 
@@ -71,7 +65,6 @@ async def answer_all(
         tally: of the run before, which goes on.
         limit: where the run ends.
         prices: the endpoints, for the cost.
-        on_progress: called after each outcome.
 
     Raises KnownError, of the client or of `take`; what was in flight then is dropped.
     """
@@ -87,7 +80,6 @@ async def answer_all(
                 outcome = error
             _count(tally, outcome, by_url)
             take(request, outcome)
-            on_progress(tally)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -114,9 +106,6 @@ def _count(tally: Tally, outcome: ChatReply | RequestError, endpoints: dict[str,
         tally.failed += 1
         return
     tally.answered += 1
-    if outcome.is_of_another_model:
-        tally.other_models[outcome.model] += 1
-    tally.invalid += any(choice.problem for choice in outcome.choices)
     tally.prompt_tokens += outcome.prompt_tokens
     tally.completion_tokens += outcome.completion_tokens
     if endpoint := endpoints.get(outcome.endpoint):

@@ -30,7 +30,7 @@ class EndpointLoad:
     Attributes:
         in_flight: requests there now.
         paused_until: by the clock; no request before.
-        refused: why the endpoint is of no use in this run, a clause that follows its address; "" while it is of use.
+        refused: why the endpoint is of no use in this run, a clause with its address; "" while it is of use.
     """
 
     def __init__(self, endpoint: Endpoint, *, clock: Callable[[], float] = monotonic) -> None:

@@ -11,7 +11,6 @@ price = { prompt = 0.2, completion = 0.6 }   # per million tokens, in any curren
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from belle import network
 from belle.documents import DocumentError, read_document
 from belle.errors import KnownError
 from belle.texts import short_repr
@@ -57,11 +57,7 @@ class Endpoint:
     @property
     def is_local(self) -> bool:
         """Whether it is on this computer, so that no proxy may come in between."""
-        host = urlsplit(self.url).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return network.is_loopback(urlsplit(self.url).hostname or "")
 
     @property
     def has_price(self) -> bool:

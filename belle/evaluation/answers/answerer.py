@@ -59,18 +59,34 @@ class ServerAnswerer:
         self.name = endpoints[0].model
         self.identity: Mapping[str, Any] = {"model": self.name}
         self._tally = tally or Tally()
+        self._other_models: set[tuple[str, str]] = set()
         self._endpoints = endpoints
         self._limit = limit
         self._say = say
 
     def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
-        """As `ModelAnswerer.answer`."""
+        """As `ModelAnswerer.answer`. An answer of another model is taken, and its name said once."""
+        spent_before = self._tally.spent
+
+        def take_and_say(request: RowRequest, outcome: ChatReply | RequestError) -> None:
+            if isinstance(outcome, ChatReply) and outcome.is_of_another_model:
+                self._say_other_model(outcome)
+            take(request, outcome)
 
         async def work() -> None:
             async with ChatClient(self._endpoints, say=self._say) as client:
-                await answer_all(client, requests, take, tally=self._tally, limit=self._limit, prices=self._endpoints)
+                await answer_all(
+                    client, requests, take_and_say, tally=self._tally, limit=self._limit, prices=self._endpoints
+                )
 
         asyncio.run(work())
+        if self._tally.spent and not spent_before:
+            self._say(f"The limit is reached: {self._tally.tokens:,} tokens are spent, and no more is asked.")
+
+    def _say_other_model(self, reply: ChatReply) -> None:
+        if (reply.endpoint, reply.model) not in self._other_models:
+            self._other_models.add((reply.endpoint, reply.model))
+            self._say(f"{reply.endpoint} was asked for {reply.asked_model} and answers as {reply.model}.")
 
 
 class BatchWriter:

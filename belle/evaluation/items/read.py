@@ -26,11 +26,11 @@ _BELLE_KEYS = frozenset({"question", "class", "std_answer"})
 
 
 def read_set(name: str) -> EvaluationItems:
-    """The set `own`, or that of a file or of the files in a folder.
+    """The set `own`, or the one in a file, or in the files `*.jsonl` of a folder.
 
     Raises KnownError: "bad_items", which names file and line; those of reading a file.
     """
-    path = paths.asset("evaluation") if name == OWN else Path(name)
+    path = paths.asset("evaluation") / "own" if name == OWN else Path(name)
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
         raise KnownError("bad_items", f"{path} has no file *.jsonl in it.", "Give a file, or a folder of such files.")

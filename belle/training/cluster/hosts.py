@@ -19,7 +19,6 @@ from belle.texts import read_text, short_repr
 _LONGEST = 1 << 20  # bytes; a line per machine
 # It does not begin with “-”, which ssh would take for an option.
 _NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Host:
     @property
     def is_loopback(self) -> bool:
         """Whether the name means “this machine” on every machine."""
-        return _LOOPBACK.fullmatch(self.name) is not None
+        return network.is_loopback(self.name)
 
     @property
     def is_here(self) -> bool:

@@ -115,11 +115,23 @@ def test_all_models_together_spend_no_more_than_the_limit(items: Path, tmp_path:
         assert [body["model"] for body in server.bodies] == ["one"]
 
 
-def test_a_limit_ends_the_run_and_more_finishes_it(items: Path, tmp_path: Path) -> None:
+def test_a_limit_ends_the_run_and_more_finishes_it(
+    items: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with chat_server(echo) as server:
         words = ("--set", items, "-o", tmp_path / "out", "--model", "m", "--url", server.url)
         assert belle(*words, "--max-total-tokens", "1") == 1
+        assert "The limit is reached" in capsys.readouterr().err
         assert belle(*words) == 0
+        assert "limit" not in capsys.readouterr().err
+
+
+def test_a_server_that_answers_as_another_model_is_named_once(
+    items: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chat_server(lambda body: answer("x", model="tiny")) as server:
+        assert belle("--set", items, "-o", tmp_path / "out", "--model", "BELLE-13B", "--url", server.url) == 0
+        assert capsys.readouterr().err.count(f"{server.url} was asked for BELLE-13B and answers as tiny.") == 1
 
 
 def test_a_batch_is_asked_elsewhere_one_turn_at_a_time(
@@ -128,7 +140,7 @@ def test_a_batch_is_asked_elsewhere_one_turn_at_a_time(
     words = ("--set", items, "-o", tmp_path / "out", "--model", "m")
     requests, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
     for asked, status in (({"a/1", "b/1", "c/1"}, 1), ({"b/2"}, 0)):
-        assert belle(*words, "--batch-out", requests) == 1
+        assert belle(*words, "--batch-out", requests) == 0
         rows = [json.loads(line) for line in requests.read_text(encoding="utf-8").splitlines()]
         assert {row["custom_id"] for row in rows} == asked
         replies = [
@@ -148,6 +160,7 @@ def test_a_batch_is_asked_elsewhere_one_turn_at_a_time(
         ((), "no model to ask"),
         (("--url", "http://127.0.0.1:1/v1"), "--model belongs to --url"),
         (("--url", "nonsense", "--model", "m"), "is not an address"),
+        (("starter", "--key", "$KEY"), "--key belongs to --url"),
         (("no-such-model",), "no-such-model"),
         (("starter", "--shard", "4/4"), "is not a shard"),
         (("starter", "--set", "missing.jsonl"), "missing.jsonl"),
@@ -162,6 +175,15 @@ def test_a_mistake_is_said_in_words(
     assert belle("--set", items, "-o", tmp_path / "out", *words) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_server_and_a_batch_exclude_each_other(
+    items: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--url", "http://127.0.0.1:1/v1", "--model", "m", "--batch-out", tmp_path / "b.jsonl")
+    with pytest.raises(SystemExit, match="2"):
+        belle("--set", items, "-o", tmp_path / "out", *words)
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_another_set_in_the_same_folder_is_refused(
