@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
@@ -11,7 +11,7 @@ from belle.engine.answer.overflow import room_for_prompt
 from belle.engine.process.commands import Count
 from belle.engine.process.events import Counted, Event
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import PathPrompt, prompt_of, valid_summary
+from desktop.chat.prompt_path import PathPrompt, PromptBuilder
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import ContextUsage
 from desktop.store import Store, StoredConversation, StoredMessage
@@ -30,7 +30,7 @@ class _Counting:
 class ContextGauge(QObject):
     """Asks the engine for the size of a conversation.
 
-    `ids` gives the request ids, shared with `AnswerQueue`; `system_prompt` the system prompt that holds for it.
+    `ids` gives the request ids, shared with `CurrentAnswer`.
     """
 
     usage = Signal(int, object)  # conversation, ContextUsage
@@ -38,11 +38,9 @@ class ContextGauge(QObject):
     all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
-    def __init__(
-        self, store: Store, host: ModelHost, ids: Iterator[int], system_prompt: Callable[[StoredConversation], str]
-    ) -> None:
+    def __init__(self, store: Store, host: ModelHost, ids: Iterator[int], prompts: PromptBuilder) -> None:
         super().__init__()
-        self._store, self._host, self._ids, self._system_prompt = store, host, ids, system_prompt
+        self._store, self._host, self._ids, self._prompts = store, host, ids, prompts
         self._counting: _Counting | None = None
         self._system: dict[int, int] = {}  # conversation -> tokens before its first message, when last counted
         host.answer_event.connect(self._on_event)
@@ -53,8 +51,7 @@ class ContextGauge(QObject):
         Raises StoreError.
         """
         if path:
-            summaries = self._store.summaries([message.id for message in path])
-            prompt = prompt_of(self._system_prompt(conversation), path, valid_summary(conversation, path, summaries))
+            prompt = self._prompts.prompt(conversation, path)
             self._counting = _Counting(next(self._ids), conversation, prompt)
             self._host.count(Count(self._counting.request_id, prompt.messages))
 

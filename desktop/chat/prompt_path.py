@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from belle.engine.process.commands import Generate, Sampling
 from belle.prompts import Message
 from desktop.chat.answer import Answer
-from desktop.store import StoredConversation, StoredMessage, StoredSummary, StoreError
+from desktop.chat.saved_states import state_name
+from desktop.store import Store, StoredConversation, StoredMessage, StoredSummary, StoreError
 from desktop.store.records import StoredAttachment
 
 _BACKTICKS = re.compile("`+")
@@ -60,6 +62,48 @@ class PathPrompt:
         indices = self.summarised or [index for index, number in enumerate(self.message_ids) if number in left_out]
         gone = set(indices)
         return tuple(message for index, message in enumerate(self.messages) if index not in gone)
+
+
+class PromptBuilder:
+    """Makes what is sent for a conversation.
+
+    Args:
+        store: has the summaries.
+        system_prompt: all that the model reads before the first message.
+        sampling: the values that hold in a conversation.
+        thinks: whether the model thinks before it answers; None: not set.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        system_prompt: Callable[[StoredConversation], str],
+        sampling: Callable[[StoredConversation], Sampling],
+        thinks: Callable[[], bool | None],
+    ) -> None:
+        self._store, self._system_prompt, self._sampling, self._thinks = store, system_prompt, sampling, thinks
+
+    def summary(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> StoredSummary | None:
+        """The summary that is sent with a path. Raises StoreError."""
+        return valid_summary(conversation, path, self._store.summaries([message.id for message in path]))
+
+    def prompt(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> PathPrompt:
+        """What is sent for a path. Raises StoreError."""
+        return prompt_of(self._system_prompt(conversation), path, self.summary(conversation, path))
+
+    def request(self, conversation: StoredConversation, prompt: PathPrompt) -> Generate:
+        """The request that sends a prompt, without an id. Raises StoreError."""
+        return Generate(
+            id=0,
+            messages=prompt.messages,
+            sampling=self._sampling(conversation),
+            overflow=conversation.overflow,
+            pinned=prompt.pinned,
+            summary=prompt.summary,
+            summarised=prompt.summarised,
+            thinking=self._thinks(),
+            conversation=state_name(conversation),
+        )
 
 
 def prompt_of(system_prompt: str, path: Sequence[StoredMessage], summary: StoredSummary | None = None) -> PathPrompt:

@@ -73,7 +73,7 @@ class Opened:
     def kill(self) -> None:
         """The process is gone: nothing more is read or written."""
         self.desk.controller.drafting._timer.stop()
-        self.desk.controller.answers._checkpoint_timer.stop()
+        self.desk.controller.answers._current._checkpoint_timer.stop()
         self.window._attached = False
         for part in (self.window.header, self.window.sidebar.model):
             part.blockSignals(True)
