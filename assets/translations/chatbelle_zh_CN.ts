@@ -2247,6 +2247,14 @@
         <translation>已经写出的内容都留着。下面的原始信息有助于找到问题。</translation>
     </message>
     <message>
+        <source>The model could not be started</source>
+        <translation>模型没能启动</translation>
+    </message>
+    <message>
+        <source>The system did not start a process for it. Close other programs and try again, or start ChatBELLE again.</source>
+        <translation>系统没有为它启动进程。请关闭一些别的程序后再试，或者重新启动 ChatBELLE。</translation>
+    </message>
+    <message>
         <source>The model was started again</source>
         <translation>模型重新启动了</translation>
     </message>

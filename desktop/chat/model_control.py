@@ -325,7 +325,8 @@ class ModelControl(QObject):
         smaller = ("smaller_context",) if is_about_size and tried > SMALLEST_CONTEXT else ()
         if is_about_size and self._worked_n_ctx is not None and self._settings.n_ctx == tried:
             self._settings.set_value("model/n_ctx", self._worked_n_ctx)  # else the next start fails too
-        self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
+        again = ("restart_engine",) if notice.kind == "no_process" else ()  # the model is not the cause
+        self.notice.emit(replace(notice, actions=(*smaller, *again, "choose_model")))
 
     def _on_safer_mode(self, event: SaferMode) -> None:
         self.died.emit("safer_mode", event.returncode, event.log)

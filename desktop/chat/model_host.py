@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from belle.engine.process.client import Engine, EngineClient
 from belle.engine.process.commands import Count, Generate, ListTemplates, Load, ReadAhead
@@ -196,6 +196,8 @@ class EngineBridge(QObject):
 
     The engine calls back in its reader thread. A signal may be emitted there: because this object lives in another
     thread, Qt queues the call of `_deliver` to the event loop of that one, in order.
+
+    An engine that cannot be started is reported like a model that cannot be loaded: by `Failed` with the id None.
     """
 
     received = Signal(object)
@@ -206,7 +208,11 @@ class EngineBridge(QObject):
         self._open = True
         self._arrived.connect(self._deliver)  # a bound method: Qt knows its object's thread
         self.engine = factory(self._arrived.emit)
-        self.engine.start()
+        try:
+            self.engine.start()
+        except OSError as error:
+            failed = _not_started(error)
+            QTimer.singleShot(0, self, lambda: self._deliver(failed))  # nothing is connected to `received` yet
 
     def _deliver(self, event: Event) -> None:
         if self._open:  # events queued before `close` still arrive here
@@ -216,3 +222,10 @@ class EngineBridge(QObject):
         """End the engine. Events that have not been delivered are dropped. May be called in any thread."""
         self._open = False
         self.engine.close()
+
+
+def _not_started(error: OSError) -> Failed:
+    reason = error.strerror or str(error)
+    message = f"The process of the model could not be started: {reason}."
+    advice = "Close other programs and try again, or start ChatBELLE again."
+    return Failed(None, "no_process", message, advice, {"reason": reason})

@@ -86,6 +86,14 @@ def answer_texts() -> dict[str, tuple[str, str]]:
                 "without it, which is slower.",
             ),
         ),
+        "no_process": (
+            translate("Notice", "The model could not be started"),
+            translate(
+                "Notice",
+                "The system did not start a process for it. Close other programs and try again, or start ChatBELLE "
+                "again.",
+            ),
+        ),
         "engine_restarted": (
             translate("Notice", "The model was started again"),
             translate("Notice", "The answer so far is kept; you can continue it."),

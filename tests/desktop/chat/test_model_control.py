@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from belle.engine.process import client
 from belle.engine.process.commands import Generate, Sampling
 from belle.engine.process.events import Done, Failed, Fallback
 from belle.models import catalog, registry
@@ -168,6 +169,23 @@ def test_a_file_that_crashes_the_engine_is_given_up(
     qtbot.waitUntil(lambda: "engine_gave_up" in emitted, timeout=60_000)
     assert "safer_mode" not in emitted
     assert models.state.status == "failed"
+
+
+def test_a_process_that_cannot_be_started_is_reported_and_started_when_asked_again(
+    real: tuple[ModelControl, list[str]], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, emitted = real
+    notices: list[Notice] = []
+    models.notice.connect(notices.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_COMMAND", (str(tmp_path / "no-python"),))
+        models.load("starter")
+        qtbot.waitUntil(lambda: models.state.status == "failed", timeout=10_000)
+    assert emitted == ["no_process"]
+    assert notices[0].actions == ("restart_engine", "choose_model")
+    assert "No such file" in notices[0].details["message"]
+    models.reload()
+    qtbot.waitUntil(lambda: models.state.status == "ready", timeout=60_000)
 
 
 @pytest.fixture

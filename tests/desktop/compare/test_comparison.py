@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from belle.engine.process import client
 from belle.engine.process.commands import Generate, Sampling
 from belle.prompts import Message
 from desktop.compare.comparison import ComparisonResult, ModelComparison
 from desktop.settings import Settings
+from desktop.ui.notices.text import notice_text
 
 ANSWERED_MS = 120_000
 SIDES = ("left", "right")
@@ -128,6 +130,20 @@ def test_two_that_cannot_be_loaded_end_at_once(comparison: ModelComparison, qtbo
     with qtbot.waitSignal(comparison.finished, timeout=ANSWERED_MS):
         comparison.start(str(tmp_path / "a.gguf"), str(tmp_path / "b.gguf"), request(), together=True)
     assert [comparison.state(side).status for side in SIDES] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_processes_that_cannot_be_started_end_both_sides_in_words(
+    comparison: ModelComparison, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    monkeypatch.setattr(client, "_COMMAND", (str(tmp_path / "no-python"),))
+    with qtbot.waitSignal(comparison.finished, timeout=ANSWERED_MS):
+        comparison.start("starter", "starter", request(), together=together)
+    for side in SIDES:
+        state = comparison.state(side)
+        assert state.status == "failed"
+        assert state.problem is not None
+        assert notice_text(state.problem).title == "The model could not be started"
 
 
 def _lives(pid: int | None) -> bool:
