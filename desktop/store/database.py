@@ -159,6 +159,10 @@ class Database:
         if self.has_index:
             with self.transaction():
                 search_index.compact(self._connection)
+        self.truncate_log()
+
+    def truncate_log(self) -> None:
+        """Empty the log beside the file, which has the pages as they were before a text was removed."""
         self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

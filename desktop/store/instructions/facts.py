@@ -39,14 +39,18 @@ class Facts:
         return added.lastrowid or 0
 
     def change_fact(self, fact_id: int, text: str) -> None:
-        """Replace the text of a fact, which keeps its place. Raises StoreError `not_found`."""
+        """Replace the text of a fact, which keeps its place. Raises StoreError `not_found`.
+
+        The text before is overwritten in the file; backups keep it until they are removed.
+        """
         with self._db.transaction():
             changed = self._db.write("UPDATE fact SET text = ? WHERE id = ?", text, fact_id)
         if not changed.rowcount:
             raise StoreError.of("not_found", thing="fact", id=fact_id)
+        self._db.truncate_log()
 
     def delete_fact(self, fact_id: int) -> None:
         """Delete a fact. Its text is overwritten in the file; backups keep it until they are removed."""
         with self._db.transaction():
             self._db.write("DELETE FROM fact WHERE id = ?", fact_id)
-        self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log beside the file has the text, too
+        self._db.truncate_log()

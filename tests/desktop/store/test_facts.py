@@ -1,8 +1,9 @@
-"""Facts stay in their order, go with the backups, and nothing is left of one that was deleted."""
+"""Facts stay in their order, go with the backups, and nothing is left of one that was deleted or replaced."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -27,8 +28,11 @@ def test_a_changed_fact_keeps_its_place(store: Store) -> None:
         store.change_fact(first, "again")
 
 
-def test_nothing_of_a_deleted_fact_is_left_in_the_file_or_its_log(store: Store, path: Path) -> None:
-    store.delete_fact(store.add_fact("my secret allergy"))
+@pytest.mark.parametrize("remove", [Store.delete_fact, lambda store, fact: store.change_fact(fact, "I cook.")])
+def test_nothing_of_a_fact_that_was_deleted_or_replaced_is_left_in_the_file_or_its_log(
+    store: Store, path: Path, remove: Callable[[Store, int], None]
+) -> None:
+    remove(store, store.add_fact("my secret allergy"))
     for file in (path, path.with_name(f"{path.name}-wal")):
         assert not file.exists() or b"secret allergy" not in file.read_bytes()
 
