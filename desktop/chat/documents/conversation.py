@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.chat.documents.folders import DocumentFolders
-from desktop.chat.refusals import store_faults
+from desktop.chat.refusals import read_or, store_faults
 from desktop.chat.state import Notice
 from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.documents.progress import EmbeddingProgress, IndexProgress
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from belle.errors import KnownError
     from desktop.documents.index import IndexedFile
     from desktop.store import StoredConversation, StoredMessage
-
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class ConversationDocuments(QObject):
     @property
     def in_force(self) -> InForce[str]:
         """The path of the folder, and whether it is the conversation's own or that of its project."""
-        return self._read(lambda: self._folders.folder(self._id), InForce("", "general"))
+        return read_or(lambda: self._folders.folder(self._id), InForce("", "general"), self._notify)
 
     @property
     def state(self) -> IndexProgress:
@@ -120,7 +118,7 @@ class ConversationDocuments(QObject):
     def unreadable(self) -> list[tuple[str, KnownError]]:
         """The documents of the folder that cannot be read, by path, and why."""
         folder = self.folder
-        files: list[IndexedFile] = self._read(lambda: self._folders.files(folder), []) if folder else []
+        files: list[IndexedFile] = read_or(lambda: self._folders.files(folder), [], self._notify) if folder else []
         return [(file.path, file.problem) for file in files if file.problem is not None]
 
     def passage(self, message: StoredMessage, number: int) -> ShownPassage | None:
@@ -129,15 +127,8 @@ class ConversationDocuments(QObject):
         source = next((source for source in sources if source.number == number), None)
         if source is None:
             return None
-        before, after = self._read(lambda: self._folders.around(folder, source), ("", ""))
+        before, after = read_or(lambda: self._folders.around(folder, source), ("", ""), self._notify)
         return ShownPassage(source, before, after, str(PurePath(folder) / source.path))
-
-    def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
-        try:
-            return read()
-        except StoreError as error:
-            self._notify(Notice.of_store(error))
-            return default
 
     @property
     def _id(self) -> int | None:
