@@ -20,7 +20,7 @@ from belle.prompts import Message
 from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.current_answer import CurrentAnswer
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import PromptBuilder, up_to
+from desktop.chat.prompt_path import RequestBuilder, up_to
 from desktop.chat.refusals import Refusals, store_faults
 from desktop.chat.saved_states import state_name
 from desktop.chat.state import AnswerRequest, ModelState, Notice, Waiting
@@ -79,7 +79,7 @@ class AnswerQueue(QObject):
         self._queue: dict[int, AnswerRequest] = {}  # by conversation, in the order of asking
         # By conversation: the last question, and why its answer failed or was cut.
         self._notices: dict[int, tuple[AnswerRequest, Notice]] = {}
-        self._prompts = PromptBuilder(
+        self._prompts = RequestBuilder(
             store, system_prompt, lambda conversation: model.adjusted(conversation, sampling()), thinks
         )
         ids = itertools.count(1)

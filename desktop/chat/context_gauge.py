@@ -11,7 +11,7 @@ from belle.engine.answer.overflow import room_for_prompt
 from belle.engine.process.commands import Count
 from belle.engine.process.events import Counted, Event
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import PathPrompt, PromptBuilder
+from desktop.chat.prompt_path import PathPrompt, RequestBuilder
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import ContextUsage
 from desktop.store import Store, StoredConversation, StoredMessage
@@ -38,7 +38,7 @@ class ContextGauge(QObject):
     all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
-    def __init__(self, store: Store, host: ModelHost, ids: Iterator[int], prompts: PromptBuilder) -> None:
+    def __init__(self, store: Store, host: ModelHost, ids: Iterator[int], prompts: RequestBuilder) -> None:
         super().__init__()
         self._store, self._host, self._ids, self._prompts = store, host, ids, prompts
         self._counting: _Counting | None = None

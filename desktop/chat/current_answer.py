@@ -19,7 +19,7 @@ from belle.engine.process.events import ContextCut, Done, Event, Failed, Prefill
 from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import PromptBuilder, up_to, with_answer
+from desktop.chat.prompt_path import RequestBuilder, up_to, with_answer
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import ANSWER, POLICIES, AnswerRequest, Notice
 from desktop.chat.unsaved import UnsavedAnswers
@@ -65,7 +65,7 @@ class CurrentAnswer(QObject):
         store: Store,
         host: ModelHost,
         unsaved: UnsavedAnswers,
-        prompts: PromptBuilder,
+        prompts: RequestBuilder,
         *,
         documents: DocumentFolders,
         ids: Iterator[int],

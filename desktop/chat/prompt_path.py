@@ -64,7 +64,7 @@ class PathPrompt:
         return tuple(message for index, message in enumerate(self.messages) if index not in gone)
 
 
-class PromptBuilder:
+class RequestBuilder:
     """Makes what is sent for a conversation.
 
     Args:
