@@ -102,6 +102,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file .html, .md, .csv or .json; repeatable",
     )
+    parser.add_argument("--anchors", type=input_file, metavar="FILE", help="decisions of people, of “belle eval page”")
     parser.add_argument(
         "--examples",
         type=whole(0),

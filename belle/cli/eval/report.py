@@ -12,6 +12,7 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.items.read import read_set
+from belle.evaluation.judge.anchors import Anchors, read_anchors
 from belle.evaluation.judge.scores import ModelScores, read_scores
 from belle.evaluation.judge.verdicts import JudgedAnswer
 from belle.evaluation.scores.examples import examples
@@ -27,10 +28,18 @@ def run(arguments: argparse.Namespace) -> int:
     scores = _all_scores(arguments.folders, arguments.set)
     table = score_table(items, list(scores.values()))
     print(markdown(table))
+    if arguments.anchors:
+        print(_anchors_line(read_anchors(arguments.anchors), arguments.anchors))
     for path in arguments.output:
         write_text(path, _document(path, table, items, scores, arguments))
         print(f"wrote {path}")
     return 0
+
+
+def _anchors_line(anchors: Anchors, path: Path) -> str:
+    """What people have decided, and what of the file could not be read."""
+    line = f"{path}: {len(anchors.scores):,} scores and {len(anchors.pairs):,} pairs decided by people"
+    return f"{line}, {anchors.unreadable:,} rows unreadable" if anchors.unreadable else line
 
 
 def _all_scores(folders: Sequence[Path], set_name: str) -> dict[str, ModelScores]:
