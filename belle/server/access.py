@@ -6,6 +6,8 @@ Pure ASGI around the application, so that nothing of a refused request is read.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -21,17 +23,36 @@ _USUAL_HEADERS = "authorization, content-type"
 _PREFLIGHT_S = "600"
 
 
+@dataclass(frozen=True, slots=True)
+class AccessAdvice:
+    """What to do about a refusal, a sentence each."""
+
+    host: str = "Ask it by its address, or name the host with --allow-host when it is started."
+    origin: str = "Name those that may with --origin when it is started."
+    authorization: str = "Send “Authorization: Bearer TOKEN” with the token of this server."
+
+
 class AccessControl:
     """Lets a request through to `app`, or answers it with 400, 401, 403 or 413.
 
     Args:
         app: what it guards.
         settings: of the server.
+        open_paths: that need no token.
+        advice: for those who are refused.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServerSettings,
+        open_paths: Collection[str] = OPEN_PATHS,
+        advice: AccessAdvice | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._open_paths = open_paths
+        self._advice = advice or AccessAdvice()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -42,12 +63,12 @@ class AccessControl:
         origin = headers.get("origin")
         try:
             self._check_host(headers)
-            self._check_origin(origin)
+            self._check_origin(origin, headers["host"])
             if scope["method"] == "OPTIONS" and origin is not None:
                 answer = Response(status_code=204, headers=_preflight(headers))
                 await self._with_cors(answer, origin, scope, receive, send)
                 return
-            if scope["path"] not in OPEN_PATHS:
+            if scope["path"] not in self._open_paths:
                 self._check_token(headers)
             self._check_length(headers)
         except ApiError as error:
@@ -58,16 +79,21 @@ class AccessControl:
     def _check_host(self, headers: Headers) -> None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not answers_to(hosts[0], self._settings):
-            message = "This server does not answer to the host name of the request. Ask it by its address, or name the"
-            raise ApiError(400, f"{message} host with --allow-host when it is started.", code="host_not_allowed")
+            message = "This server does not answer to the host name of the request."
+            raise ApiError(400, f"{message} {self._advice.host}", code="host_not_allowed")
 
-    def _check_origin(self, origin: str | None) -> None:
-        if origin is not None and not self._is_allowed(origin):
-            message = "Web pages may not use this server, but for those named with --origin when it is started."
-            raise ApiError(403, message, code="origin_not_allowed")
+    def _check_origin(self, origin: str | None, host: str) -> None:
+        if origin is not None and not self._is_allowed(origin) and not self._is_own(origin, host):
+            message = "This server is not for the web page that asks."
+            raise ApiError(403, f"{message} {self._advice.origin}", code="origin_not_allowed")
 
     def _is_allowed(self, origin: str) -> bool:
         return "*" in self._settings.origins or origin in self._settings.origins
+
+    @staticmethod
+    def _is_own(origin: str, host: str) -> bool:
+        """Whether the page came from this server itself, by the name that the request gives it, which was checked."""
+        return origin == f"http://{host}"
 
     def _check_token(self, headers: Headers) -> None:
         if self._settings.token is None:
@@ -76,7 +102,7 @@ class AccessControl:
         # In constant time: how long a refusal takes must not tell how much of a guess was right.
         is_right = hmac.compare_digest(token.strip().encode(), self._settings.token.encode())
         if scheme.casefold() != "bearer" or not is_right:
-            message = "The token is missing or wrong. Send “Authorization: Bearer TOKEN” with the token of this server."
+            message = f"The token is missing or wrong. {self._advice.authorization}"
             raise ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
 
     def _check_length(self, headers: Headers) -> None:

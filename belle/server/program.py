@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,19 +14,12 @@ import uvicorn
 from belle import network
 from belle.engine.process.commands import Load, Sampling
 from belle.engine.process.events import ModelInfo
-from belle.errors import KnownError
 from belle.server.app import make_app
 from belle.server.engine_host import EngineHost
 from belle.server.fair_queue import FairQueue
-from belle.server.protocol import TimedH11Protocol
+from belle.server.listening import address_of, listen, server_config
 from belle.server.served_model import ServedModel
 from belle.server.settings import ServerSettings
-
-_BACKLOG = 128
-_MOST_CONNECTIONS = 512
-_KEEP_ALIVE_S = 30
-_GRACE_S = 1
-_LONGEST_HEAD = 32 << 10
 
 
 def serve(
@@ -57,11 +48,11 @@ def serve(
     """
     use: network.Use = "loopback" if network.is_loopback(settings.host) else "server"
     network.ask(use, settings.model_name, settings.host)
-    listening = _listen(settings)
+    listening = listen(settings)
     host = EngineHost(load, on_loading=on_loading, on_safer_mode=on_safer_mode)
     served = ServedModel(host, settings, sampling, FairQueue(settings.most_waiting, load.parallel))
 
-    server = _Server(_config(served), host)
+    server = _Server(server_config(make_app(served)), host)
 
     async def run() -> None:
         loading = asyncio.ensure_future(host.start())
@@ -76,7 +67,7 @@ def serve(
         try:
             with suppress(asyncio.CancelledError):
                 model = await loading
-                address = _address(settings.host, listening)
+                address = f"{address_of(listening, settings.host)}/v1"
                 with network.connection(use, settings.model_name, address):
                     on_ready(address, model)
                     await server.serve(sockets=[listening])
@@ -112,60 +103,3 @@ def _at_the_end_of(descriptor: int, loop: asyncio.AbstractEventLoop, act: Callab
             pass
     with suppress(RuntimeError):  # the loop has ended
         loop.call_soon_threadsafe(act)
-
-
-def _config(served: ServedModel) -> uvicorn.Config:
-    return uvicorn.Config(
-        make_app(served),
-        http=TimedH11Protocol,
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_GRACE_S,
-        h11_max_incomplete_event_size=_LONGEST_HEAD,
-    )
-
-
-def _listen(settings: ServerSettings) -> socket.socket:
-    """A socket that listens. Raises KnownError: `bad_host`, `port_in_use`, `cannot_listen`."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError):
-        message = f"{settings.host} is not an address of this computer."
-        raise KnownError("bad_host", message, "Give --host 127.0.0.1, or another address of this computer.") from None
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    # A server that was just ended leaves its address in use for a minute otherwise.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise _not_listening(settings, error) from None
-    return listening
-
-
-def _not_listening(settings: ServerSettings, error: OSError) -> KnownError:
-    if error.errno == errno.EADDRINUSE:
-        message = f"Port {settings.port} of {settings.host} is in use already."
-        return KnownError("port_in_use", message, "End the other program, or give another --port; 0 takes a free one.")
-    if error.errno == errno.EADDRNOTAVAIL:
-        message = f"{settings.host} is not an address of this computer."
-        return KnownError("bad_host", message, "Give --host 127.0.0.1, or another address of this computer.")
-    message = f"{settings.host} port {settings.port} cannot be listened at: {error.strerror or error}."
-    advice = "Ports below 1024 need special rights; give another --port." if error.errno == errno.EACCES else ""
-    return KnownError("cannot_listen", message, advice)
-
-
-def _address(host: str, listening: socket.socket) -> str:
-    port = listening.getsockname()[1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
