@@ -48,6 +48,11 @@ class Terminal:
         self.clear()
         self._say(text, style, end="\n")
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether `progress` writes anything."""
+        return self._moves
+
     def progress(self, text: str) -> None:
         """Replace the line of progress."""
         if self._moves and text != self._shown:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from belle.data.duplicates.groups import SimilarTexts
 from belle.data.files import Record
 from belle.data.read import scan_rows
 from belle.data.rows import Conversation, Kind, Preference, Row, category_name, kind_of, texts_of
-from belle.data.similarity import SimilarTexts
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import Message

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from belle.data.duplicates.shingles import features, normalised
 from belle.data.files import Record
 from belle.data.read import scan_rows
 from belle.data.rows import Row, questions_of, texts_of
-from belle.data.similarity import features, normalised
 from belle.errors import KnownError
 
 RUN = 8

@@ -94,6 +94,22 @@ def records(path: Path | str) -> Iterator[Record]:
     yield from local
 
 
+def count_lines(path: Path | str) -> int | None:
+    """The number of records of a file with one on each line; None for any other form, and where it is not known."""
+    file = Path(path)
+    if is_hub_name(path) or not file.is_file() or suffix_of(file) not in (".json", ".jsonl") or file.suffix == ".gz":
+        return None
+    try:
+        head = _head(file)
+        encoding = _encoding(head)
+        if encoding != "utf-8-sig" or _shape(head.decode(encoding, "ignore")) != "lines":
+            return None
+        with file.open("rb") as stream:
+            return sum(block.count(b"\n") for block in iter(partial(stream.read, 1 << 20), b""))
+    except OSError:
+        return None
+
+
 def _local_records(path: Path) -> Iterator[Record]:
     if not path.is_dir():
         yield from _from_file(path)

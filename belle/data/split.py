@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from belle.data.rows import Row, questions_of
 
 if TYPE_CHECKING:
-    from belle.data.similarity import Numbers
+    from belle.data.duplicates.shingles import Numbers
 
 
 def group_text(row: Row) -> str:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from belle.cli.terminal import Terminal
+from belle.data.files import count_lines
 from belle.data.read import detect_format, read_categories, read_rows
 from belle.data.rows import Row, texts_of
 from belle.data.write import WRITABLE, open_writer
 from belle.errors import KnownError
+from belle.units import short_duration
+
+if TYPE_CHECKING:
+    from belle.data.duplicates.index import Duplicate
 
 _EVERY = 1000
 _EXAMPLES = 20
@@ -33,38 +39,32 @@ def convert(arguments: argparse.Namespace) -> int:
 
 
 def dedup(arguments: argparse.Namespace) -> int:
-    """Leave out duplicates of earlier rows, and rows that contain a question of an evaluation."""
+    """Leave out duplicates of rows that are kept, and rows that contain a question of an evaluation."""
     from belle.data.contamination import EvaluationSet
-    from belle.data.similarity import SimilarTexts
-    from belle.data.split import group_text
 
     evaluation = EvaluationSet(arguments.against, arguments.overlap) if arguments.against else None
-    similar = SimilarTexts(arguments.near or 1.0)
-    for row in rows(arguments):
-        similar.add(group_text(row) if arguments.by == "question" else "\n".join(texts_of(row)))
-    exact = similar.exact_groups().tolist()
-    groups = similar.groups().tolist()
-    counts: Counter[str] = Counter(read=len(groups), duplicates=0, near_duplicates=0, contaminated=0)
+    counts: Counter[str] = Counter(read=0, duplicates=0, near_duplicates=0, contaminated=0)
     hits: list[dict[str, Any]] = []
     by_file: Counter[str] = Counter()
     with open_writer(arguments.output, output_format(arguments)) as writer:
-        for index, row in enumerate(rows(arguments)):
-            if groups[index] != index:
-                counts["duplicates" if exact[index] != index else "near_duplicates"] += 1
+        for row, duplicate in _with_duplicates(arguments):
+            counts["read"] += 1
+            if duplicate is not None:
+                counts["duplicates" if duplicate.equal else "near_duplicates"] += 1
                 continue
             hit = evaluation.find(row) if evaluation else None
             if hit is not None:
                 counts["contaminated"] += 1
                 by_file[hit.path] += 1
                 if len(hits) < _EXAMPLES:
-                    hits.append({"row": index + 1, **asdict(hit)})
+                    hits.append({"row": counts["read"], **asdict(hit)})
                 continue
             writer.write(row)
     counts["written"] = writer.written
     if arguments.json:
         print(json.dumps({**counts, "contaminated_by_file": by_file, "hits": hits}, ensure_ascii=False, indent=1))
         return 0
-    print(f"{arguments.output}: {writer.written:,} of {len(groups):,} rows")
+    print(f"{arguments.output}: {writer.written:,} of {counts['read']:,} rows")
     print(f"left out: {counts['duplicates']:,} duplicates, {counts['near_duplicates']:,} near duplicates")
     if evaluation is not None:
         print(f"left out: {counts['contaminated']:,} rows that hold one of {len(evaluation):,} evaluation questions")
@@ -74,6 +74,22 @@ def dedup(arguments: argparse.Namespace) -> int:
                 f"  row {entry['row']}: {entry['overlap']:.0%} of {entry['path']}, line {entry['number']}: {question}"
             )
     return 0
+
+
+def _with_duplicates(arguments: argparse.Namespace) -> Iterator[tuple[Row, Duplicate | None]]:
+    """The rows of the input file, with the kept text that each is a duplicate of."""
+    from belle.data.duplicates.index import DuplicateIndex
+    from belle.data.split import group_text
+
+    waiting: deque[Row] = deque()  # rows that the index has read ahead
+
+    def texts() -> Iterator[str]:
+        for row in rows(arguments):
+            waiting.append(row)
+            yield group_text(row) if arguments.by == "question" else "\n".join(texts_of(row))
+
+    for duplicate in DuplicateIndex(arguments.near or 1.0).add_all(texts()):
+        yield waiting.popleft(), duplicate
 
 
 def clean(arguments: argparse.Namespace) -> int:
@@ -122,7 +138,7 @@ def clean(arguments: argparse.Namespace) -> int:
 
 def split(arguments: argparse.Namespace) -> int:
     """Hold out rows; duplicates stay on the same side."""
-    from belle.data.similarity import SimilarTexts
+    from belle.data.duplicates.groups import SimilarTexts
     from belle.data.split import group_text, held_out
 
     share, count = _size(arguments.size)
@@ -167,13 +183,21 @@ def mix(arguments: argparse.Namespace) -> int:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The rows of the input file, with a line of progress."""
+    """The rows of the input file, with a line of progress and, where the rows can be counted, of the time left."""
     terminal = Terminal()
+    total = count_lines(arguments.file) if terminal.shows_progress else None
+    start = time.monotonic()
     for number, row in enumerate(read_rows(arguments.file, arguments.kind, arguments.format)):
         if number % _EVERY == 0:
-            terminal.progress(f"{number:,} rows")
+            terminal.progress(_progress(number, total, time.monotonic() - start))
         yield row
     terminal.clear()
+
+
+def _progress(number: int, total: int | None, seconds: float) -> str:
+    if not total or not _EVERY <= number <= total:
+        return f"{number:,} rows"
+    return f"{number:,} of {total:,} rows, {short_duration(seconds / number * (total - number))} left"
 
 
 def output_format(arguments: argparse.Namespace) -> str | None:
