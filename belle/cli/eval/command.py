@@ -17,6 +17,7 @@ examples:
   belle eval run --model BELLE-13B --set items.jsonl -o results --batch-in answers.jsonl
   belle eval judge results --set items.jsonl --judge model.gguf
   belle eval judge results --set eval_set.json --prompts eval_prompt.json --url http://127.0.0.1:8000/v1 --model big
+  belle eval judge results --set items.jsonl --judge model.gguf --pairs
   belle eval report results --set items.jsonl -o report.html
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
@@ -70,6 +71,12 @@ def _judge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: our own prompts)"
     )
+    parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="compare the models two by two, in both orders, instead of scoring each answer",
+    )
+    parser.add_argument("--against", metavar="MODEL", help="compare each of the others with this one alone")
     parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
     parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     parser.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from belle.clients.chat.answer_file import answer_facts
 from belle.errors import KnownError
@@ -25,6 +26,17 @@ def answers_by_model(folder: Path, items: EvaluationItems) -> dict[str, list[Jud
         _check_same_run(first.setdefault(model, file), file)
         answers.setdefault(model, {}).update({answer.item.id: answer for answer in answers_of(items, file)})
     return {name: list(found.values()) for name, found in answers.items() if found}
+
+
+def run_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """How each model in the folder of a run was asked: what the first line of its answers says.
+
+    Raises KnownError ("answers_of_another_run") where the files of a model differ in it.
+    """
+    first: dict[str, Path] = {}
+    for file in sorted((folder / "answers").glob("*.jsonl")):
+        _check_same_run(first.setdefault(model_of(file.stem), file), file)
+    return {model: answer_facts(file) for model, file in first.items()}
 
 
 def model_of(stem: str) -> str:

@@ -6,11 +6,14 @@ import argparse
 from collections.abc import Mapping, Sequence
 
 from belle import environment
-from belle.cli.eval.folders import answers_by_model
+from belle.cli.eval.folders import answers_by_model, run_facts
+from belle.cli.eval.judge_pairs import compare, model_pairs
+from belle.cli.eval.judge_progress import reply_counter
 from belle.cli.eval.models import file_name, open_models
 from belle.cli.terminal import Terminal
 from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
+from belle.evaluation.answers.answerer import ModelAnswerer
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.items.read import read_set
 from belle.evaluation.judge.prompts import JudgePrompts, OwnPrompts, read_belle_prompts
@@ -32,44 +35,43 @@ def run(arguments: argparse.Namespace) -> int:
         message = f"{arguments.folder} has no answers to {items.name}."
         advice = f"Ask first: belle eval run MODEL --set {arguments.set} -o {arguments.folder}"
         raise KnownError("no_answers", message, advice)
-    prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
+    pairs = model_pairs(list(answers), arguments) if arguments.pairs or arguments.against else []
     models = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
     if len(models) != 1:
         raise KnownError("usage", "There has to be one judge.", "Give --judge MODEL, or --url with --model.")
-    decoding = Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed)
     with models[0] as judge:
-        path = arguments.folder / "verdicts" / f"{file_name(judge.name)}-{prompts.name}.jsonl"
-        judging = JudgeRun(judge, prompts, path, decoding)
-        verdicts = {name: _judged(judging, name, group, terminal) for name, group in answers.items()}
-        known = known_answers(items.items, arguments.self_checks)
-        checks = {name: _judged(judging, name, group, terminal) for name, group in known.items()}
+        if pairs:
+            return compare(judge, pairs, answers, arguments, terminal)
+        return _score(judge, items, answers, arguments, terminal)
+
+
+def _score(
+    judge: ModelAnswerer,
+    items: EvaluationItems,
+    answers: Mapping[str, Sequence[JudgedAnswer]],
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+) -> int:
+    """Score each answer by itself."""
+    prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
+    path = arguments.folder / "verdicts" / f"{file_name(judge.name)}-{prompts.name}.jsonl"
+    judging = JudgeRun(judge, prompts, path, Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed))
+
+    def judged(name: str, group: Sequence[JudgedAnswer]) -> list[Verdict]:
+        with reply_counter(terminal, judge.name, name, f"{len(group):,} answers", path) as count:
+            return judging.verdicts(group, count)
+
+    verdicts = {name: judged(name, group) for name, group in answers.items()}
+    checks = {name: judged(name, group) for name, group in known_answers(items.items, arguments.self_checks).items()}
     if arguments.batch_out:  # the scores of another judge stay until there are new ones
         return 0
-    facts = {"set": items.digest, "judge": dict(judge.identity), "judge_name": judge.name, "prompts": prompts.name}
+    asked = run_facts(arguments.folder)
     for name, found in verdicts.items():
+        facts = {"set": items.digest, **judging.facts, "asked": asked[name]}
         write_scores(arguments.folder / "scores" / f"{name}.json", facts, found, checks)
         _print_table(items, name, answers[name], found)
     _print_checks(checks)
     return 0 if all(verdict.score is not None for found in verdicts.values() for verdict in found) else 1
-
-
-def _judged(judging: JudgeRun, name: str, answers: Sequence[JudgedAnswer], terminal: Terminal) -> list[Verdict]:
-    replies = 0
-
-    def show() -> None:
-        nonlocal replies
-        replies += 1
-        terminal.progress(f"{judging.judge.name} judges {name}: {replies:,} replies to {len(answers):,} answers")
-
-    try:
-        return judging.verdicts(answers, show)
-    except KeyboardInterrupt:
-        terminal.clear_line()
-        told = f"{replies:,} new replies to the answers of {name} in {judging.path}"
-        terminal.note(f"Interrupted: {told}. The same command goes on with the rest.")
-        raise
-    finally:
-        terminal.clear_line()
 
 
 def _print_table(

@@ -13,7 +13,7 @@ from belle.errors import KnownError
 from belle.evaluation.judge.verdicts import Verdict
 from belle.texts import json_text
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,10 @@ def _verdict(row: Mapping[str, Any]) -> Verdict:
     if score is not None and not 0 <= float(score) <= 1:
         raise ValueError("a score from 0 to 1")
     return Verdict(
-        str(row["item"]), None if score is None else float(score), row["by"], str(row["reason"]), str(row["problem"])
+        str(row["item"]),
+        None if score is None else float(score),
+        row["by"],
+        str(row["reason"]),
+        str(row["problem"]),
+        str(row["answer"]),
     )

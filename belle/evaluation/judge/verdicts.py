@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from belle.clients.chat.answer_file import AnswerFile, answer_facts, read_answers
+from belle.clients.chat.answer_file import answer_facts, read_answers
 from belle.clients.chat.client import RequestError
-from belle.clients.chat.replies import ChatReply
-from belle.clients.chat.requests import Decoding, RowRequest
+from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
 from belle.evaluation.items.checks import CodeCheck, code_in
 from belle.evaluation.items.item import EvaluationItem, EvaluationItems
-from belle.evaluation.judge.prompts import JudgePrompt, JudgePrompts
+from belle.evaluation.judge.anchors import answer_digest
+from belle.evaluation.judge.prompts import JudgePrompts
+from belle.evaluation.judge.replies import JudgeQuestion, JudgeReplies
 from belle.evaluation.judge.sandbox import SandboxError, program_problem
 
 By = Literal["rules", "judge", "nobody"]
-_TRIES = 2
-"""How often a judge is asked whose reply cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,11 @@ class JudgedAnswer:
     question: str
     text: str
 
+    @property
+    def digest(self) -> str:
+        """Of the text: what a verdict on it, or a person's decision, is known by."""
+        return answer_digest(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -48,6 +52,7 @@ class Verdict:
         by: who decided.
         reason: why, in the judge's words, or the rules that were broken.
         problem: why there is no score; "" where there is one.
+        answer: the digest of the answer.
     """
 
     item: str
@@ -55,6 +60,7 @@ class Verdict:
     by: By
     reason: str = ""
     problem: str = ""
+    answer: str = ""
 
 
 def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
@@ -68,12 +74,13 @@ def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
             try:
                 problem = program_problem(code_in(answer.text), check.tests)
             except SandboxError as error:
-                return Verdict(answer.item.id, None, "nobody", problem=error.message)
+                return Verdict(answer.item.id, None, "nobody", problem=error.message, answer=answer.digest)
         else:
             problem = check.problem(answer.text)
         if problem:
             broken.append(problem)
-    return Verdict(answer.item.id, 1 - len(broken) / len(checks), "rules", "; ".join(broken))
+    score = 1 - len(broken) / len(checks)
+    return Verdict(answer.item.id, score, "rules", "; ".join(broken), answer=answer.digest)
 
 
 @dataclass(slots=True)
@@ -96,78 +103,34 @@ class JudgeRun:
         """The verdicts on `answers`, in their order. Raises KnownError."""
         all_answers = list(answers)
         by_rules = [rules_verdict(answer) for answer in all_answers]
-        asked = {
-            index: self.prompts.prompt(answer.item, answer.question, answer.text)
-            for index, answer in enumerate(all_answers)
-            if by_rules[index] is None
-        }
-        replies = self._replies({index: (all_answers[index].item, prompt) for index, prompt in asked.items()}, on_reply)
+        asked = [answer for answer, rules in zip(all_answers, by_rules, strict=True) if rules is None]
+        replies = iter(self._replies.ask([self._question(answer) for answer in asked], on_reply))
         return [
-            rules if rules is not None else self._verdict(all_answers[index].item, replies[index])
-            for index, rules in enumerate(by_rules)
+            rules if rules is not None else self._verdict(answer, next(replies))
+            for answer, rules in zip(all_answers, by_rules, strict=True)
         ]
 
-    def _replies(
-        self, asked: Mapping[int, tuple[EvaluationItem, JudgePrompt]], on_reply: Callable[[], None]
-    ) -> dict[int, str | RequestError]:
-        """The reply to each prompt; one that cannot be read is asked for once more."""
-        file = AnswerFile(self.path, self._identity(), keep_existing=True)
-        known = {str(row["id"]): str(row["choices"][0]["text"]) for row in file.existing}
-        failed: dict[str, RequestError] = {}
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the verdicts depend on, besides the answers: the judge, its decoding and its prompts."""
+        return {**self._replies.identity, "judge_name": self.judge.name, "prompts_digest": self.prompts.digest}
 
-        def take(request: RowRequest, outcome: ChatReply | RequestError) -> None:
-            file.add(request, outcome)
-            if isinstance(outcome, ChatReply):
-                known[request.id] = outcome.text
-            else:
-                failed[request.id] = outcome
-            on_reply()
+    @property
+    def _replies(self) -> JudgeReplies:
+        return JudgeReplies(self.judge, self.prompts.name, self.path, self.decoding)
 
-        replies: dict[int, str | RequestError] = {}
-        open_prompts = dict(asked)
-        try:
-            for number in range(_TRIES):
-                requests = {
-                    index: self._request(item, prompt, number) for index, (item, prompt) in open_prompts.items()
-                }
-                # Two answers may be the same: their prompt is asked once.
-                unique = {request.id: request for request in requests.values()}
-                self.judge.answer(file.missing(unique.values()), take)
-                for index, request in requests.items():
-                    if request.id in known:
-                        replies[index] = known[request.id]
-                    elif index not in replies:
-                        replies[index] = failed.get(request.id) or _nothing()
-                # What could not be asked the client has tried already, or a batch asks it elsewhere.
-                open_prompts = {
-                    index: (item, prompt)
-                    for index, (item, prompt) in open_prompts.items()
-                    if isinstance(replies[index], str) and self._verdict(item, replies[index]).score is None
-                }
-        finally:
-            file.close()
-        return replies
+    def _question(self, answer: JudgedAnswer) -> JudgeQuestion:
+        prompt = self.prompts.prompt(answer.item, answer.question, answer.text)
+        return JudgeQuestion(
+            answer.item.id, prompt, lambda reply: self.prompts.read(reply, answer.item).score is not None
+        )
 
-    def _identity(self) -> dict[str, Any]:
-        decoding = self.decoding
-        return {
-            "judge": dict(self.judge.identity),
-            "prompts": self.prompts.name,
-            "temperature": decoding.temperature,
-            "max_tokens": decoding.max_tokens,
-            "seed": decoding.seed,
-        }
-
-    def _request(self, item: EvaluationItem, prompt: JudgePrompt, number: int) -> RowRequest:
-        # The id has the digest of the prompt: a reply belongs to this question, answer and rubric, and to no other.
-        again = f"/{number + 1}" if number else ""
-        return RowRequest(f"{item.id}/{prompt.digest}{again}", prompt.messages, prompt.schema, self.decoding)
-
-    def _verdict(self, item: EvaluationItem, reply: str | RequestError) -> Verdict:
+    def _verdict(self, answer: JudgedAnswer, reply: str | RequestError) -> Verdict:
+        item = answer.item
         if isinstance(reply, RequestError):
-            return Verdict(item.id, None, "nobody", problem=reply.message)
+            return Verdict(item.id, None, "nobody", problem=reply.message, answer=answer.digest)
         judgement = self.prompts.read(reply, item)
-        return Verdict(item.id, judgement.score, "judge", judgement.reason, judgement.problem)
+        return Verdict(item.id, judgement.score, "judge", judgement.reason, judgement.problem, answer.digest)
 
 
 def answers_of(items: EvaluationItems, path: Path) -> Iterator[JudgedAnswer]:
@@ -197,7 +160,3 @@ def conversation(turns: tuple[str, ...], answers: list[str]) -> str:
         if number < len(answers):
             lines.append(f"助手：{answers[number]}")
     return "\n".join(lines)
-
-
-def _nothing() -> RequestError:
-    return RequestError("not_asked", "the judge was not asked")

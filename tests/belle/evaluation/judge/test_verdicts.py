@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from belle.clients.chat.bulk import Take
 from belle.clients.chat.client import RequestError
-from belle.clients.chat.replies import ChatReply, ReplyChoice
 from belle.clients.chat.requests import RowRequest
 from belle.evaluation.answers.answerer import BatchReader, BatchWriter, engine_answerer
 from belle.evaluation.items.checks import CodeCheck, LengthCheck, NumberCheck
@@ -19,35 +16,12 @@ from belle.evaluation.judge.prompts import OwnPrompts
 from belle.evaluation.judge.sandbox import SandboxError, unconfined_reason
 from belle.evaluation.judge.scores import read_scores, write_scores
 from belle.evaluation.judge.self_checks import EMPTY, REFERENCE, SHUFFLED, known_answers
-from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, conversation, rules_verdict
+from belle.evaluation.judge.verdicts import JudgeRun, conversation, rules_verdict
+from tests.belle.evaluation.judge.scripted import ScriptedJudge, judged
 
 MATH = EvaluationItem("m", "math", ("1+1?",), "2", checks=(NumberCheck(2), LengthCheck(max=5)))
 OPEN = EvaluationItem("o", "open qa", ("Why?",), "Because.")
 POEM = EvaluationItem("p", "generation", ("A poem",), rubric=("rhymes", "has four lines"))
-
-
-def judged(item: EvaluationItem, text: str) -> JudgedAnswer:
-    return JudgedAnswer(item, item.turns[0], text)
-
-
-class Judge:
-    """Says what `reply` makes of a prompt; counts what it was asked."""
-
-    name = "judge"
-
-    def __init__(self, reply: Callable[[str], str | RequestError]) -> None:
-        self.identity = {"model": "j"}
-        self.asked: list[RowRequest] = []
-        self._reply = reply
-
-    def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
-        for request in requests:
-            self.asked.append(request)
-            said = self._reply(request.messages[0]["content"])
-            if isinstance(said, str):
-                take(request, ChatReply(request.id, (ReplyChoice(said, "stop"),), 1, 1))
-            else:
-                take(request, said)
 
 
 def good(_: str) -> str:
@@ -83,7 +57,7 @@ def test_where_code_cannot_be_confined_there_is_no_score_and_it_is_said(monkeypa
 
 
 def test_the_judge_is_asked_for_what_rules_do_not_decide(tmp_path: Path) -> None:
-    judge = Judge(good)
+    judge = ScriptedJudge(good)
     found = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(MATH, "2"), judged(OPEN, "So.")])
     assert [(one.item, one.score, one.by) for one in found] == [("m", 1.0, "rules"), ("o", 0.75, "judge")]
     assert len(judge.asked) == 1
@@ -91,8 +65,8 @@ def test_the_judge_is_asked_for_what_rules_do_not_decide(tmp_path: Path) -> None
 
 def test_nothing_is_asked_twice_and_a_changed_answer_is_asked_anew(tmp_path: Path) -> None:
     path = tmp_path / "v.jsonl"
-    JudgeRun(Judge(good), OwnPrompts(), path).verdicts([judged(OPEN, "So."), judged(OPEN, "So.")])
-    again = Judge(good)
+    JudgeRun(ScriptedJudge(good), OwnPrompts(), path).verdicts([judged(OPEN, "So."), judged(OPEN, "So.")])
+    again = ScriptedJudge(good)
     found = JudgeRun(again, OwnPrompts(), path).verdicts([judged(OPEN, "So."), judged(OPEN, "Otherwise.")])
     assert [verdict.score for verdict in found] == [0.75, 0.75]
     assert len(again.asked) == 1
@@ -100,7 +74,7 @@ def test_nothing_is_asked_twice_and_a_changed_answer_is_asked_anew(tmp_path: Pat
 
 def test_a_reply_that_cannot_be_read_is_asked_for_once_more_and_then_counted(tmp_path: Path) -> None:
     replies = iter(["I like it.", '{"reason": "ok", "score": 1}', "no", "never"])
-    judge = Judge(lambda _: next(replies))
+    judge = ScriptedJudge(lambda _: next(replies))
     run = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl")
     first, second = run.verdicts([judged(OPEN, "A")])[0], run.verdicts([judged(OPEN, "B")])[0]
     assert first.score == 1.0
@@ -111,7 +85,7 @@ def test_a_reply_that_cannot_be_read_is_asked_for_once_more_and_then_counted(tmp
 
 
 def test_a_judge_that_fails_leaves_no_score_and_says_why(tmp_path: Path) -> None:
-    judge = Judge(lambda _: RequestError("request_refused", "too long"))
+    judge = ScriptedJudge(lambda _: RequestError("request_refused", "too long"))
     (verdict,) = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(OPEN, "A")])
     assert (verdict.score, verdict.by, verdict.problem) == (None, "nobody", "too long")
 
@@ -159,7 +133,9 @@ def test_known_answers_are_what_they_say() -> None:
 
 
 def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
-    found = JudgeRun(Judge(good), OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(MATH, "3"), judged(OPEN, "So.")])
+    found = JudgeRun(ScriptedJudge(good), OwnPrompts(), tmp_path / "v.jsonl").verdicts(
+        [judged(MATH, "3"), judged(OPEN, "So.")]
+    )
     path = tmp_path / "model.json"
     write_scores(path, {"judge_name": "judge"}, found, {REFERENCE: found[:1]})
     scores = read_scores(path)
