@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from belle.clients.chat.batch_file import outcome_of
 from belle.clients.chat.bulk import SpendingLimit, Take, Tally, answer_all
@@ -38,6 +39,14 @@ class ModelAnswerer(Protocol):
         """Answer all of `requests`; each outcome is handed to `take`. Raises KnownError."""
 
 
+@runtime_checkable
+class StoppableAnswerer(ModelAnswerer, Protocol):
+    """One that can be told, from another thread, that nobody waits for its answers any more."""
+
+    def stop(self) -> None:
+        """Have the `answer` that runs now return soon; what has no answer by then gets none."""
+
+
 class ServerAnswerer:
     """A model on one server or several.
 
@@ -63,6 +72,7 @@ class ServerAnswerer:
         self._endpoints = endpoints
         self._limit = limit
         self._say = say
+        self._cancel: Callable[[], object] = lambda: None
 
     def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
         """As `ModelAnswerer.answer`. An answer of another model is taken, and its name said once."""
@@ -74,14 +84,23 @@ class ServerAnswerer:
             take(request, outcome)
 
         async def work() -> None:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            assert task is not None
+            self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
             async with ChatClient(self._endpoints, say=self._say) as client:
                 await answer_all(
                     client, requests, take_and_say, tally=self._tally, limit=self._limit, prices=self._endpoints
                 )
 
-        asyncio.run(work())
+        with suppress(asyncio.CancelledError):  # by `stop`
+            asyncio.run(work())
         if self._tally.spent and not spent_before:
             self._say(f"The limit is reached: {self._tally.tokens:,} tokens are spent, and no more is asked.")
+
+    def stop(self) -> None:
+        """As `StoppableAnswerer.stop`."""
+        with suppress(RuntimeError):  # the loop has ended, and all answers with it
+            self._cancel()
 
     def _say_other_model(self, reply: ChatReply) -> None:
         if (reply.endpoint, reply.model) not in self._other_models:
@@ -144,10 +163,11 @@ class EngineAnswerer:
         self.identity = identity
         self._engine = engine
         self._requests = 0
+        self._under_way: dict[int, RowRequest] = {}
 
     def answer(self, requests: Iterable[RowRequest], take: Take) -> None:
         """As `ModelAnswerer.answer`."""
-        asked: dict[int, RowRequest] = {}
+        asked = self._under_way = {}
 
         def numbered() -> Iterator[Generate]:
             for request in requests:
@@ -161,6 +181,11 @@ class EngineAnswerer:
                 take(request, self._reply(request, end))
             else:
                 take(request, RequestError(end.kind, end.message, end.advice))
+
+    def stop(self) -> None:
+        """As `StoppableAnswerer.stop`. An answer that was stopped is handed over as far as it came."""
+        for number in list(self._under_way):
+            self._engine.client.stop(number)
 
     def _reply(self, request: RowRequest, done: Done) -> ChatReply:
         finish = "length" if done.reason in ("length", "context_full") else "stop"

@@ -12,7 +12,7 @@ from belle.clients.chat.client import RequestError
 from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
-from belle.evaluation.items.checks import CodeCheck, code_in
+from belle.evaluation.items.checks import AnswerCheck, CodeCheck, code_in
 from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.judge.anchors import answer_digest
 from belle.evaluation.judge.prompts import JudgePrompts
@@ -68,19 +68,22 @@ def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
     checks = answer.item.checks
     if not checks:
         return None
-    broken = []
-    for check in checks:
-        if isinstance(check, CodeCheck):
-            try:
-                problem = program_problem(code_in(answer.text), check.tests)
-            except SandboxError as error:
-                return Verdict(answer.item.id, None, "nobody", problem=error.message, answer=answer.digest)
-        else:
-            problem = check.problem(answer.text)
-        if problem:
-            broken.append(problem)
+    try:
+        broken = [problem for check in checks if (problem := check_problem(check, answer.text))]
+    except SandboxError as error:
+        return Verdict(answer.item.id, None, "nobody", problem=error.message, answer=answer.digest)
     score = 1 - len(broken) / len(checks)
     return Verdict(answer.item.id, score, "rules", "; ".join(broken), answer=answer.digest)
+
+
+def check_problem(check: AnswerCheck, answer: str) -> str:
+    """Why `answer` breaks a rule, a clause that follows “the answer ” or “the program ”; "" where it keeps it.
+
+    Raises SandboxError where its program cannot be run.
+    """
+    if isinstance(check, CodeCheck):
+        return program_problem(code_in(answer), check.tests)
+    return check.problem(answer)
 
 
 @dataclass(slots=True)
