@@ -27,7 +27,7 @@ from makers import arithmetic, dates, handwritten, judging, sentences, stories, 
 from makers.overlap import TrainingText, plain
 from makers.sample import Maker, Sample
 
-EVALUATION = Path(__file__).resolve().parent.parent.parent / "assets" / "evaluation" / "items.jsonl"
+EVALUATION = Path(__file__).resolve().parent.parent.parent / "assets" / "evaluation"
 HELD_OUT_PERCENT = 8
 # A maker that says nothing new so many times in a row has said everything.
 _EXHAUSTED = 300
@@ -149,6 +149,13 @@ def make(size: float, seed: int, questions: Iterable[str] = ()) -> Corpus:
     return corpus
 
 
+def evaluation_questions() -> list[str]:
+    """What the project's own evaluation sets ask: every turn of every item."""
+    files = [*EVALUATION.glob("items.jsonl"), *sorted((EVALUATION / "own").glob("*.jsonl"))]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [turn for row in rows for turn in row.get("turns") or [row["question"]]]
+
+
 def conversation(name: str, number: int, sample: Sample) -> str:
     """A conversation as a row of BELLE's format."""
     roles = ("human", "assistant")
@@ -209,10 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--megabytes", type=float, default=4.0, help="of generated text (default 4)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(arguments)
-    questions = []
-    if EVALUATION.exists():
-        questions = [json.loads(line)["question"] for line in EVALUATION.read_text(encoding="utf-8").splitlines()]
-    corpus = make(args.megabytes * 1e6, args.seed, questions)
+    corpus = make(args.megabytes * 1e6, args.seed, evaluation_questions())
     files = files_of(corpus)
     write(args.output, files, seed=args.seed, dropped_as_overlap=corpus.dropped)
     for name, content in files.items():

@@ -2,7 +2,7 @@
 
 | type | keys | what it asks |
 |---|---|---|
-| number | value, tolerance (0) | the number that the answer ends in |
+| number | value, tolerance (0) | the number that the answer ends in (`final_number`) |
 | choice | choices, answer (a letter) | the choice that the answer names |
 | exact | any | one of these texts, but for white space, marks around it and case |
 | contains | all, any, none | texts that stand in the answer, or do not |
@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from belle.clients.chat.schemas import schema_problem, schema_violation
 from belle.documents import DocumentError, parse_json
+from belle.evaluation.items.final_number import final_number
 from belle.evaluation.tasks.answer_rules import given_answer
 from belle.evaluation.tasks.items import LETTERS, Item
 from belle.texts import short_repr
@@ -52,12 +53,10 @@ class NumberCheck:
 
     def problem(self, answer: str) -> str:
         """Why `answer` breaks the rule, a clause that follows “the answer ”; "" where it keeps it."""
-        expected = _digits(self.value)
-        given = given_answer(Item("", "", expected, "", ""), answer).answer
-        try:
-            number = float(given)
-        except ValueError:
+        expected, given = _digits(self.value), final_number(answer)
+        if given is None:
             return f"names no number, {expected} is right"
+        number = float(given)
         right = abs(number - self.value) <= max(self.tolerance, 1e-9 * max(1.0, abs(self.value)))
         return "" if right else f"says {_digits(number)}, {expected} is right"
 
@@ -227,7 +226,7 @@ def _finite(value: object, name: str) -> float:
 
 
 def _digits(number: float) -> str:
-    """A number as people write it: all its digits, and no exponent, which `given_answer` does not read."""
+    """A number as people write it: all its digits, and no exponent."""
     return f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
