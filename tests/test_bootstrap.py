@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from types import ModuleType
 
@@ -82,6 +84,25 @@ def test_the_prebuilt_wheels_are_named_before_anything_is_compiled(
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
     with pytest.raises(bootstrap.SetupError, match="LLAMA_WHEELS="):
         bootstrap._compile_llama(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "is_known"),
+    [
+        ("ggml/src/ggml-cpu/llamafile/sgemm.cpp", "if (n < 2)\n    return false;", True),
+        ("ggml/src/ggml-cpu/llamafile/sgemm.cpp", "if (n < 3)\n    return false;", False),
+        ("ggml/src/ggml-cpu/sgemm.cpp", "if (n < 2)\n    return false;", False),
+    ],
+)
+def test_a_llama_cpp_without_the_line_that_is_changed_is_not_built(
+    bootstrap: ModuleType, tmp_path: Path, name: str, code: str, is_known: bool
+) -> None:
+    file, source = tmp_path / "sgemm.cpp", tmp_path / "llama_cpp_python-1.tar.gz"
+    file.write_text(code)
+    with tarfile.open(source, "w:gz") as archive:
+        archive.add(file, f"llama_cpp_python-1/vendor/llama.cpp/{name}")
+    with contextlib.nullcontext() if is_known else pytest.raises(bootstrap.SetupError, match="ONLY_LLAMA"):
+        bootstrap._check_source(source)
 
 
 @pytest.mark.parametrize(("known", "options"), [(True, 3), (False, 0)])

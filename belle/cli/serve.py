@@ -32,7 +32,8 @@ each may use as much of the context as the others leave. Further clients wait an
 
 The same request with a seed, or with temperature 0, gets the same text each time while it is answered alone. Beside
 others its numbers are computed in larger batches, whose roundings differ in the last bits, so now and then another word
-is chosen. With --parallel 1 it is the same always.
+is chosen. With --parallel 1 it is the same always, and the next tokens are guessed where that is faster; with more, a
+client that is alone gets no guesses either.
 
 exit status: 0 by --end-with-input; 2 a mistake, in words; 130 after Ctrl-C.
 """

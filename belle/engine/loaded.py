@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,8 +29,8 @@ from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
-from belle.engine.loaded_embedder import embedded
-from belle.engine.process.commands import Embed, Load
+from belle.engine.loaded_embedder import embedded, model_info
+from belle.engine.process.commands import MOST_PARALLEL, Embed, Load
 from belle.engine.process.events import Embedded, Event, Fallback, ModelInfo, TemplateOption
 from belle.engine.process.faults import loading_note
 from belle.errors import KnownError
@@ -67,6 +68,7 @@ class LoadedModel:
         log: NativeLog,
     ) -> None:
         free_cores = FreeCores()
+        _check_parallel(command.parallel)
         header = read_header(command.path)
         if command.template not in (None, OWN_TEMPLATE):
             get_template(command.template)
@@ -78,29 +80,22 @@ class LoadedModel:
             available = available_memory() + sum(gpu.own_memory for gpu in devices)
             check_fits(header, n_ctx, available=available, attention=attention)
         self._header = header
-        self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
-
-        def open_context(attention: Attention) -> Context:
-            return Context(
+        with ExitStack() as opened:
+            self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
+            opened.callback(self._model.close)
+            new_context = partial(
+                Context,
                 self._model,
                 n_ctx,
                 on_gpu=bool(devices),
                 stop=stop,
                 log=log,
-                attention=attention,
                 n_sequences=command.parallel,
             )
-
-        try:
-            self._context = self._open_context(open_context, attention)
-            try:
-                self._speculator = self._new_speculator(command, on_gpu=bool(devices), stop=stop, log=log)
-            except KnownError:
-                self._context.close()
-                raise
-        except KnownError:
-            self._model.close()
-            raise
+            self._context = self._open_context(new_context, attention)
+            opened.callback(self._context.close)
+            self._speculator = self._new_speculator(command, on_gpu=bool(devices), stop=stop, log=log)
+            opened.pop_all()
 
         def tuner(pace: Pace) -> ThreadTuner:
             return ThreadTuner(_thread_counts(command.threads, devices), pace, free_cores)
@@ -190,15 +185,15 @@ class LoadedModel:
         self._context.close()
         self._model.close()
 
-    def _open_context(self, open_context: Callable[[Attention], Context], attention: Attention) -> Context:
+    def _open_context(self, new_context: Callable[..., Context], attention: Attention) -> Context:
         """The context; a plain one, where llama.cpp refuses this attention for reasons of its own."""
         try:
-            return open_context(attention)
+            return new_context(attention=attention)
         except KnownError as error:
             if attention.flash == "off" or error.kind != "out_of_memory":
                 raise
             try:
-                context = open_context(PLAIN)
+                context = new_context(attention=PLAIN)
             except KnownError:
                 raise error from None  # so it was the memory
             reason = str(error.details.get("log", "")) or "llama.cpp refused it."
@@ -255,24 +250,22 @@ class LoadedModel:
         return own_template(self._model.vocabulary, source)
 
     def _describe(self, devices: list[Gpu]) -> ModelInfo:
-        header = self._header
-        return ModelInfo(
-            path=str(header.path),
-            name=header.name,
-            architecture=header.architecture,
-            quantization=header.quantization,
-            n_params=self._model.n_params,
-            size_bytes=header.size_bytes,
-            n_ctx=self._context.n_ctx,
-            n_ctx_train=self._model.n_ctx_train,
-            template=None,
+        context = self._context
+        return replace(
+            model_info(self._header, self._model),
+            n_ctx=context.n_ctx,
             device=" + ".join(gpu.name for gpu in devices) or "CPU",
-            kv_bytes_per_token=kv_bytes_per_token(header, self._context.attention),
-            license=header.license,
-            kv_type=self._context.attention.kv_type,
-            flash_attention=self._context.attention.flash,
+            kv_bytes_per_token=kv_bytes_per_token(self._header, context.attention),
+            kv_type=context.attention.kv_type,
+            flash_attention=context.attention.flash,
             fallbacks=tuple(self._fallbacks),
         )
+
+
+def _check_parallel(parallel: int) -> None:
+    if not 1 <= parallel <= MOST_PARALLEL:
+        message = f"A model cannot answer {parallel} requests at once."
+        raise KnownError("bad_option", message, f"Choose a number from 1 to {MOST_PARALLEL}.", name="parallel")
 
 
 def _context_length(wanted: int, header: GgufHeader) -> int:

@@ -13,7 +13,7 @@ from belle.engine.llama.model import Model, Vocabulary
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.commands import Embed, Load
 from belle.engine.process.events import Embedded, ModelInfo
-from belle.gguf.reader import read_header
+from belle.gguf.reader import GgufHeader, read_header
 
 _N_CTX = 512
 """Tokens for which there has to be memory; longer texts ask for more when they come."""
@@ -37,20 +37,7 @@ class LoadedEmbedder:
             check_fits(header, _N_CTX, available=available_memory())
         self._model = Model(header.path, n_gpu_layers=0, log=log, on_progress=on_progress)
         self._embedder = Embedder(self._model, threads=command.threads or usable_cores()[0], stop=stop)
-        self.info = ModelInfo(
-            path=str(header.path),
-            name=header.name,
-            architecture=header.architecture,
-            quantization=header.quantization,
-            n_params=self._model.n_params,
-            size_bytes=header.size_bytes,
-            n_ctx=self._model.n_ctx_train,
-            n_ctx_train=self._model.n_ctx_train,
-            template=None,
-            device="CPU",
-            kv_bytes_per_token=0,
-            license=header.license,
-        )
+        self.info = model_info(header, self._model)
 
     def embed(self, request: Embed) -> Embedded:
         """The embedding of a text. Raises KnownError."""
@@ -60,6 +47,24 @@ class LoadedEmbedder:
         """Free the memory."""
         self._embedder.close()
         self._model.close()
+
+
+def model_info(header: GgufHeader, model: Model) -> ModelInfo:
+    """Facts about a model that is loaded on the processor, without a context and a template."""
+    return ModelInfo(
+        path=str(header.path),
+        name=header.name,
+        architecture=header.architecture,
+        quantization=header.quantization,
+        n_params=model.n_params,
+        size_bytes=header.size_bytes,
+        n_ctx=model.n_ctx_train,
+        n_ctx_train=model.n_ctx_train,
+        template=None,
+        device="CPU",
+        kv_bytes_per_token=0,
+        license=header.license,
+    )
 
 
 def embedded(

@@ -8,7 +8,7 @@ with open_engine(Load("model.gguf")) as engine:
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 
@@ -62,9 +62,7 @@ class BlockingEngine:
 
         Raises KnownError, also when the worker dies; the next request starts another one.
         """
-        if not self.client.alive:
-            self.client.restart()
-            self._wait_until_ready()
+        self._revive()
         self.client.generate(request)
         stopping = ended = False
         while not ended:
@@ -80,7 +78,7 @@ class BlockingEngine:
             except GeneratorExit:
                 # The caller has left the loop: the events of this answer must not become those of the next one.
                 if not ended:
-                    self._abandon(request.id)
+                    self._abandon([request.id])
                 raise
 
     def generate_all(self, requests: Iterable[Generate]) -> Iterator[tuple[Generate, Done | KnownError]]:
@@ -89,9 +87,7 @@ class BlockingEngine:
         `requests` are drawn as there is room for them. Raises KnownError where no request can be answered any more, and
         KeyboardInterrupt.
         """
-        if not self.client.alive:
-            self.client.restart()
-            self._wait_until_ready()
+        self._revive()
         rest, under_way = iter(requests), dict[int, Generate]()
         try:
             while True:
@@ -103,8 +99,7 @@ class BlockingEngine:
                 end = self._next_end(under_way)
                 yield under_way.pop(end[0]), end[1]
         finally:
-            for request_id in under_way:
-                self._abandon(request_id)
+            self._abandon(under_way)
 
     def _next_end(self, under_way: Container[int]) -> tuple[int, Done | KnownError]:
         """Which request ended, and how. Raises KnownError for what ends all of them."""
@@ -171,12 +166,21 @@ class BlockingEngine:
                 raise KnownError(event.kind, event.message, event.advice, returncode=event.returncode, log=event.log)
         return event
 
-    def _abandon(self, request_id: int) -> None:
-        """Stop an answer that the caller no longer reads, and skip its remaining events."""
-        self.client.stop(request_id)
+    def _revive(self) -> None:
+        """Start another worker where the last one has died. Raises KnownError."""
+        if not self.client.alive:
+            self.client.restart()
+            self._wait_until_ready()
+
+    def _abandon(self, request_ids: Collection[int]) -> None:
+        """Stop answers that the caller no longer reads, and skip their remaining events."""
+        for request_id in request_ids:
+            self.client.stop(request_id)
+        # Together: while one is waited for, another may end, which is not told twice.
+        rest = set(request_ids)
         with suppress(KnownError):
-            while not isinstance(self._next_of(request_id), Done):
-                pass
+            while rest:
+                rest.discard(self._next_end(rest)[0])
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Load:
         prompt_cache: bytes of memory for the KV states of conversations that others have displaced from the context.
         embeddings_only: for `Embed` alone, on the processor: the model need not be able to chat.
         parallel: requests that are answered at once, at most `MOST_PARALLEL`; they share the context. With more than
-            one, no conversation is saved.
+            one, no conversation is saved and nothing is guessed, also while there is a single request.
         kv_type: how keys and values are stored; a quantized cache needs flash attention.
         flash_attention: see `FlashAttention`.
         speculation: guess the next tokens where that is faster. The text is the same.

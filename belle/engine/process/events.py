@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from belle.engine.process.commands import (
-    FlashAttention,
-    KvType,
-)
+from belle.engine.process.commands import FlashAttention, KvType
 
 StopReason = Literal["end", "stop_string", "length", "stopped", "context_full"]
 """Why an answer ended: the model's end token, a stop string, `max_tokens`, the user, no room in the context."""

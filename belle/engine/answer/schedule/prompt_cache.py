@@ -33,9 +33,7 @@ class PromptCache:
         self._context = context
         self._budget = budget
         self._states: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
-        self._size = 0
         self._idle = list(context.sequences)  # least recently used first
-        self._used: list[KvSequence] = []
 
     def take(self, tokens: Sequence[int]) -> KvSequence:
         """A sequence for a request, with as much of the beginning of `tokens` as is known, and nothing else."""
@@ -45,12 +43,10 @@ class PromptCache:
         self._bring(sequence, tokens)
         self._context.straighten(sequence)
         sequence.keep_prefix(tokens)
-        self._used.append(sequence)
         return sequence
 
     def give_back(self, sequence: KvSequence) -> None:
         """A request has ended, or gives way. What it has read can be taken again."""
-        self._used.remove(sequence)
         self._idle.append(sequence)
 
     def extend(self, sequence: KvSequence, tokens: Sequence[int]) -> int:
@@ -86,7 +82,8 @@ class PromptCache:
 
     def _lender(self, tokens: Sequence[int]) -> tuple[KvSequence | None, int]:
         """The sequence in use that has most of `tokens`, and how many."""
-        lender = max(self._used, key=lambda used: used.lends(tokens), default=None)
+        used = (sequence for sequence in self._context.sequences if sequence not in self._idle)
+        lender = max(used, key=lambda one: one.lends(tokens), default=None)
         return lender, lender.lends(tokens) if lender else 0
 
     def _keep(self, sequence: KvSequence) -> None:
@@ -96,8 +93,7 @@ class PromptCache:
             return
         # What is the beginning of this one comes back with it.
         for other in [other for other in self._states if tokens[: len(other)] == other]:
-            self._size -= len(self._states.pop(other))
-        while self._states and self._size + size > self._budget:
-            self._size -= len(self._states.popitem(last=False)[1])
+            del self._states[other]
+        while self._states and sum(map(len, self._states.values())) + size > self._budget:
+            self._states.popitem(last=False)
         self._states[tokens] = sequence.snapshot()
-        self._size += len(self._states[tokens])

@@ -191,16 +191,12 @@ class AnswerScheduler:
         Raises Interrupted, CacheFullError, KnownError.
         """
         tuners, kind = self._tuners, (n_prompt > 0, len(parts))
-        # llama.cpp has one number for single tokens, and one for all larger batches.
-        batched = tuners.joint if not n_prompt and len(parts) > 1 else tuners.prefill
-        tuner = batched if n_prompt or len(parts) > 1 else tuners.decode
-        has_guesses = not n_prompt and len(parts) == 1 and len(parts[0].tokens) > 1
-        if has_guesses:
-            batched = tuners.decode
+        tuner = tuners.prefill if n_prompt else tuners.joint if len(parts) > 1 else tuners.decode
         if kind != self._kind:
             self._kind = kind
             tuner.begin()
-        threads = tuners.decode.count, batched.count
+        # llama.cpp has one number for single tokens, and one for all larger batches.
+        threads = tuners.decode.count, tuner.count
         if threads != self._threads:
             self._context.set_threads(*threads)
             self._threads = threads
@@ -211,7 +207,8 @@ class AnswerScheduler:
             n_tokens = n_prompt + len(parts) - 1
             self._prefill.learn(seconds, n_tokens)
             seconds /= n_tokens
-        if not has_guesses:  # which take longer than what the tuner compares
+        # A token with guesses takes longer than the single ones that the tuner compares.
+        if tuner is not tuners.decode or len(parts[0].tokens) == 1:
             tuner.observe(seconds)
 
     def _evaluated(self, job: _Job) -> None:

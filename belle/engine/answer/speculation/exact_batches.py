@@ -36,20 +36,27 @@ from belle.texts import json_text
 MOST_TOKENS = 7
 """In a batch that is tried: from 8 tokens on llama.cpp uses other kernels on purpose, made for prompts."""
 
+_NO_WEIGHTS = frozenset({"Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"})
+"""Types that ggml quantizes no matrix to: asked for one of them, it ends the process."""
+
 _FORMAT = 1
 _N_PROMPT = 40
 _WIDTH, _N_TOKENS = 256, 272  # whole blocks of K-quants, and rows that can be rearranged by 16
 
 
 def exact_sizes(header: GgufHeader, log: NativeLog) -> frozenset[int]:
-    """The sizes from 2 to `MOST_TOKENS` of exact batches of a model; none for a mixture of experts, which is not tried.
+    """The sizes from 2 to `MOST_TOKENS` of exact batches of a model; none for one that cannot be tried, as a mixture of
+    experts.
 
     A tenth of a second for each type that has not been tried yet with this build and processor.
     """
     matrices = [tensor for tensor in header.tensors if len(tensor.shape) > 1]
     if any(len(tensor.shape) > 2 or tensor.type not in TENSOR_TYPES for tensor in matrices):
         return frozenset()
-    sizes = _sizes({TENSOR_TYPES[tensor.type].name for tensor in matrices}, log)
+    types = {TENSOR_TYPES[tensor.type].name for tensor in matrices}
+    if types & _NO_WEIGHTS:
+        return frozenset()
+    sizes = _sizes(types, log)
     log.note(loading_note(header.path))  # a crash from now on is this model's again
     return sizes
 
@@ -71,8 +78,8 @@ def _tried(name: str, log: NativeLog) -> frozenset[int]:
         try:
             _write_model(path, name)
             return _sizes_in(path, log, as_on_disk=False) & _sizes_in(path, log, as_on_disk=True)
-        except (KnownError, OSError, NotImplementedError):
-            return frozenset()  # a type that cannot be made here
+        except (KnownError, OSError):
+            return frozenset()  # no memory, or no room on the disk
 
 
 def _sizes_in(path: Path, log: NativeLog, *, as_on_disk: bool) -> frozenset[int]:
@@ -102,7 +109,7 @@ def _rows(context: Context, tokens: list[int]) -> NDArray[np.float32]:
 
 
 def _write_model(path: Path, name: str) -> None:
-    """A random LLaMA of one layer. Raises NotImplementedError, KnownError for what ggml cannot quantize."""
+    """A random LLaMA of one layer, whose last matrix has the type `name`. Raises OSError, KnownError."""
     import gguf
 
     from belle.gguf.ggml import prepare, quantize

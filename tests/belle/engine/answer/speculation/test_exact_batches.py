@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from belle.engine.answer.speculation.exact_batches import exact_sizes
 from belle.engine.llama.context import BatchPart, Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
+from belle.gguf.constants import TENSOR_TYPES
 from belle.gguf.reader import read_header
 
 
@@ -46,6 +48,17 @@ def test_it_is_tried_once(starter: Path, native_log: NativeLog, monkeypatch: pyt
     sizes = exact_sizes(read_header(starter), native_log)
     monkeypatch.setattr(exact_batches, "_write_model", None)  # nothing can be tried any more
     assert exact_sizes(read_header(starter), native_log) == sizes
+
+
+@pytest.mark.parametrize("name", ["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"])
+def test_a_model_with_a_matrix_that_is_no_weight_has_no_exact_batches(
+    name: str, starter: Path, native_log: NativeLog
+) -> None:
+    header = read_header(starter)
+    number = next(number for number, kind in TENSOR_TYPES.items() if kind.name == name)
+    matrix = next(tensor for tensor in header.tensors if len(tensor.shape) > 1)
+    other = replace(header, tensors=(*header.tensors, replace(matrix, type=number)))
+    assert exact_sizes(other, native_log) == frozenset()
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"format": 1, "sizes": 3}', "another build"])
