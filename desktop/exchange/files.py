@@ -21,6 +21,7 @@ from belle.path_guard import open_input, status, unusable
 from belle.texts import read_input, utf8
 from belle.zip_entries import open_zip, read_entry
 from desktop.exchange import own_format
+from desktop.exchange.fields import check_version
 from desktop.exchange.incoming import IncomingConversation, LeftOut
 from desktop.exchange.json_pieces import json_pieces
 from desktop.exchange.programs import chatgpt, jan, lm_studio, open_webui
@@ -92,7 +93,7 @@ def _text(text: str, path: Path) -> Iterator[IncomingConversation]:
         check_value_count(text, MOST_VALUES)
         header, values = json_pieces(text, list_key=own_format.LIST_KEY)
         if own_format.is_own(header):
-            own_format.check_version(header, str(path))
+            check_version(header.get("version"), own_format.VERSION, path)
             if own_format.LIST_KEY in header:
                 raise DocumentError("has no list of conversations")
         for value in values:

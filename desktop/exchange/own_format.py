@@ -13,9 +13,8 @@ from typing import Any
 
 import belle
 from belle.documents import DocumentError
-from belle.errors import KnownError
 from belle.texts import json_text, utf8
-from desktop.exchange.fields import LATEST, items, number
+from desktop.exchange.fields import LATEST, items, name_of, number
 from desktop.store import ConversationTree, ProjectSettings, TreeMessage
 from desktop.store.instructions.personas import valid_sampling
 from desktop.store.reading import attachments_in
@@ -26,7 +25,6 @@ VERSION = 1
 LIST_KEY = "conversations"
 
 _OBJECTS = ("messages", "summaries", "project")
-_MAX_NAME = 200  # characters
 _TREE_FIELDS = tuple(field.name for field in fields(ConversationTree) if field.name not in _OBJECTS)
 
 
@@ -67,18 +65,6 @@ def is_own(header: Mapping[str, Any]) -> bool:
     return header.get("format") == FORMAT
 
 
-def check_version(header: Mapping[str, Any], path: str) -> None:
-    """Raises KnownError `newer_export` for a version that this program does not know."""
-    version = header.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise KnownError(
-            "newer_export",
-            f"{path} was exported by a newer ChatBELLE (format {version!r}; this one reads formats up to {VERSION}).",
-            "Import it with the newer ChatBELLE.",
-            path=path,
-        )
-
-
 def read_record(value: Any) -> ConversationTree:
     """The conversation of a JSON object as `record` makes it. Raises DocumentError for anything else."""
     if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
@@ -111,7 +97,7 @@ def _project(value: Any) -> ProjectSettings | None:
     if not isinstance(value, dict):
         raise DocumentError("has a project that is not a JSON object")
     read = _Fields(value, 0)
-    name = " ".join(read.text("name").split())[:_MAX_NAME]
+    name = name_of(read.text("name"))
     if not name:
         return None
     sampling = valid_sampling(value.get("sampling"))

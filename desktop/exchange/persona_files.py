@@ -18,7 +18,7 @@ from belle.documents import read_json_object
 from belle.durable import write_text
 from belle.errors import KnownError
 from belle.texts import json_text
-from desktop.exchange.fields import items, member, text
+from desktop.exchange.fields import check_version, items, member, name_of, text
 from desktop.store.instructions.personas import valid_sampling
 from desktop.store.records import Persona
 
@@ -29,7 +29,6 @@ LONGEST_FILE = 4 << 20
 LONGEST_TEXT = 200_000
 """Characters of one text of a persona: more than the context of any model here."""
 MOST_PERSONAS = 1000
-_MAX_NAME = 200
 _CARD_FIELDS = ("description", "personality", "scenario", "first_mes", "mes_example")
 _PLACEHOLDER = re.compile(r"\{\{\s*(char|user|original)\s*\}\}|<(BOT|USER)>", re.IGNORECASE)
 _START = re.compile(r"^\s*<START>\s*$", re.IGNORECASE | re.MULTILINE)
@@ -56,7 +55,7 @@ def read_personas(path: Path, *, user: str) -> list[Persona]:
     """
     value = read_json_object(path, kind=_KIND, longest=LONGEST_FILE, advice=_ADVICE)
     if value.get("format") == FORMAT:
-        _check_version(value.get("version"), path)
+        check_version(value.get("version"), VERSION, path)
         found = [_own(record) for record in items(value.get("personas"))[:MOST_PERSONAS]]
     else:
         card = value["data"] if isinstance(value.get("data"), Mapping) else value
@@ -67,23 +66,13 @@ def read_personas(path: Path, *, user: str) -> list[Persona]:
     return personas
 
 
-def _check_version(version: Any, path: Path) -> None:
-    if isinstance(version, bool) or not isinstance(version, int) or version > VERSION:
-        raise KnownError(
-            "newer_export",
-            f"{path} was exported by a newer ChatBELLE (format {version!r}; this one reads formats up to {VERSION}).",
-            "Import it with the newer ChatBELLE.",
-            path=str(path),
-        )
-
-
 def _own(record: Any) -> Persona | None:
     name, prompt, greeting = (text(member(record, key)) for key in ("name", "system_prompt", "greeting"))
     return _persona(name, prompt, greeting, valid_sampling(member(record, "sampling")))
 
 
 def _of_card(card: Mapping[str, Any], user: str) -> Persona | None:
-    name = _one_line(text(card.get("name"))) or "?"
+    name = name_of(card.get("name")) or "?"
     fill = _filler(name, user)
     parts = [
         fill(text(card.get("system_prompt"))),
@@ -111,11 +100,7 @@ def _filler(name: str, user: str) -> Callable[[str], str]:
 
 
 def _persona(name: str, prompt: str, greeting: str, sampling: Mapping[str, float] | None = None) -> Persona | None:
-    name = _one_line(name)
+    name = name_of(name)
     if not name or not (prompt.strip() or greeting.strip()):
         return None
     return Persona(name, prompt[:LONGEST_TEXT].strip(), greeting[:LONGEST_TEXT].strip(), sampling or {})
-
-
-def _one_line(name: str) -> str:
-    return " ".join(name.split())[:_MAX_NAME].strip()

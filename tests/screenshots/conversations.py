@@ -55,10 +55,7 @@ def _forgotten(studio: Studio) -> QWidget:
 
 def _cited(studio: Studio) -> QWidget:
     studio.open("cited")
-    documents = studio.controller.documents
-    if not documents.folder:
-        documents.choose(str(studio.home / studio.content.folder))
-    studio.wait(lambda: documents.state.finished)
+    studio.read_documents()
     return studio.window
 
 

@@ -65,10 +65,7 @@ def _context(studio: Studio) -> QWidget:
 
 def _documents(studio: Studio) -> QWidget:
     studio.open("cited")
-    documents = studio.controller.documents
-    if not documents.folder:
-        documents.choose(str(studio.home / studio.content.folder))
-    studio.wait(lambda: documents.state.finished)
+    studio.read_documents()
     studio.dialogs.show_documents()
     return studio.shown(Dialog)
 
@@ -112,9 +109,9 @@ def _crashes(studio: Studio) -> QWidget:
     reports = CrashReports()
     if not reports.all():
         at = time.time()
-        frames = ("desktop/ui/window/main_window.py:120 in attach", "desktop/chat/controller.py:88 in models")
+        frames = ("desktop/ui/window/main_window.py:120 attach", "desktop/chat/controller.py:88 models")
         reports.add(CrashReport("exception", "KeyError", at, frames, {"thread": "digest"}, versions()))
-        reports.add(CrashReport("engine", "out_of_memory", at + 1, (), {"returncode": "-9"}, versions()))
+        reports.add(CrashReport("engine", "out_of_memory", at + 1, (), {"ended": "SIGKILL"}, versions()))
     studio.dialogs.show_crashes()
     return studio.shown(CrashesDialog)
 

@@ -55,6 +55,13 @@ class Studio:
         self.controller.conversations.open(self.conversations[name])
         self.settle()
 
+    def read_documents(self) -> None:
+        """Have the folder of `content.fill` read for the open conversation."""
+        documents = self.controller.documents
+        if not documents.folder:
+            documents.choose(str(self.home / self.content.folder))
+        self.wait(lambda: documents.state.finished)
+
     def message(self, index: int) -> MessageWidget:
         """A message of the open conversation."""
         widget = self.window.transcript.message_widget(self.stored(index).id)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -102,6 +103,17 @@ class Person:
         """Choose a conversation in the sidebar."""
         found = next(c for c in self.controller.conversations.summaries() if c.title.startswith(title))
         self.window.sidebar.opened.emit(found.id)
+
+    def drop(self, *paths: Path) -> bool:
+        """Drag files onto the window and let go, if it takes them. Whether it does."""
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        enter = QDragEnterEvent(QPoint(500, 200), *held)
+        QApplication.sendEvent(self.window, enter)
+        if enter.isAccepted():
+            QApplication.sendEvent(self.window, QDropEvent(QPoint(500, 200), *held))
+        return enter.isAccepted()
 
     def press(self, message: StoredMessage, action: str) -> None:
         """Press one of the buttons under a message: copy, regenerate, edit, continue, previous, next."""

@@ -30,13 +30,18 @@ def _summaries(n_messages: int) -> st.SearchStrategy[tuple[StoredSummary, ...]]:
 attachments = st.builds(StoredAttachment, texts, st.integers(0, 1 << 40), texts, st.integers(0, 99))
 
 
+samplings = st.fixed_dictionaries({}, optional={"temperature": st.floats(0, 2), "top_k": st.integers(0, 200)})
+facts_switches = st.sampled_from([None, False, True])
+
 projects = st.builds(
-    ProjectSettings, st.text("ab 论", min_size=1).filter(str.strip).map(lambda n: " ".join(n.split())), texts, texts
+    ProjectSettings,
+    st.text("ab 论", min_size=1).filter(str.strip).map(lambda n: " ".join(n.split())),
+    system_prompt=texts,
+    model=texts,
+    sampling=samplings,
+    uses_facts=facts_switches,
 )
 """As a file can hold them: with a name on one line, and without a folder."""
-
-
-samplings = st.fixed_dictionaries({}, optional={"temperature": st.floats(0, 2), "top_k": st.integers(0, 200)})
 
 
 @st.composite
@@ -79,7 +84,7 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
         summaries=draw(_summaries(len(messages))),
         own_model=draw(texts),
         sampling=draw(samplings),
-        uses_facts=draw(st.sampled_from([None, False, True])),
+        uses_facts=draw(facts_switches),
         project=draw(st.one_of(st.none(), projects)),
     )
 

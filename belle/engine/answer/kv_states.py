@@ -29,6 +29,8 @@ from belle.engine.llama.context import Context
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.llama.processor import library_digest
 from belle.errors import KnownError
+from belle.gguf.fingerprint import fingerprint
+from belle.gguf.reader import split_parts
 from belle.texts import json_text
 
 FEWEST_TOKENS = 64
@@ -198,13 +200,12 @@ class ConversationStates:
 
 
 def _engine_identity(model: Path, context: Context) -> str:
-    """A digest of all that the bytes of a cache depend on: the model's file, the library, the layout in memory."""
+    """A digest of all that the bytes of a cache depend on: the model's files, the library, the layout in memory."""
     digest = hashlib.sha256(f"{library_digest()} {context.layout} {sys.byteorder}".encode())
     try:
-        status = model.stat()
-        digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-        with model.open("rb") as file:
-            digest.update(file.read(_CHUNK))  # a GGUF begins with what tells one model from another
+        # The times, too: of what lies between its ends the fingerprint knows nothing.
+        times = [part.stat().st_mtime_ns for part in split_parts(model)]
+        digest.update(f"{fingerprint(model)} {times}".encode())
     except OSError:
         digest.update(os.urandom(16))  # a file that went away under us: nothing will agree with it
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from belle.prompts import Message
 from desktop.compare.comparison import ComparisonResult, ModelComparison
 from desktop.settings import Settings
 from desktop.ui.notices.text import notice_text
+from tests.support.processes import is_running
 
 ANSWERED_MS = 120_000
 SIDES = ("left", "right")
@@ -61,7 +62,6 @@ def test_two_quantizations_answer_at_once_and_part_somewhere(
     assert result.parting is not None
     assert result.parting.left is not None
     assert 0 < (result.parting.left.probability or 0) < 1
-    assert left.text.startswith("".join(left.text[: result.differences[0].left_start]))
     assert left.text[: result.differences[0].left_start] == right.text[: result.differences[0].right_start]
 
 
@@ -87,11 +87,12 @@ def test_stopped_in_the_middle_what_there_is_is_compared_and_no_process_stays(
     long = request("Tell me a very long story.", max_tokens=800)
     comparison.start("starter", "starter", long, together=True)
     qtbot.waitUntil(lambda: all(comparison.state(side).text for side in SIDES), timeout=ANSWERED_MS)
-    pids = [comparison.run(side).pid for side in SIDES]
+    pids = [pid for side in SIDES if (pid := comparison.run(side).pid)]
+    assert len(pids) == 2
     result_of(comparison, qtbot, comparison.stop)
     assert [comparison.state(side).status for side in SIDES] == ["stopped", "stopped"]
     assert not comparison.is_running
-    assert not any(_lives(pid) for pid in pids)
+    assert not any(is_running(pid) for pid in pids)
 
 
 def test_stopped_while_the_first_loads_nothing_is_left_to_come(comparison: ModelComparison, qtbot: QtBot) -> None:
@@ -144,11 +145,3 @@ def test_processes_that_cannot_be_started_end_both_sides_in_words(
         assert state.status == "failed"
         assert state.problem is not None
         assert notice_text(state.problem).title == "The model could not be started"
-
-
-def _lives(pid: int | None) -> bool:
-    try:
-        os.kill(pid or 0, 0)
-    except ProcessLookupError:
-        return False
-    return True

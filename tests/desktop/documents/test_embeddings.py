@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -185,8 +186,26 @@ def test_a_vector_of_a_text_that_has_changed_meanwhile_is_not_stored(meaning: Me
     assert meaning.index.counts(str(meaning.desk.folder), stored) == (0, 3)
 
 
-def test_a_question_goes_before_passages_and_does_not_wait_for_ever(
-    model: EmbeddingModel, worker: EmbeddingWorker, tmp_path: Path
+def test_a_question_interrupts_the_passage_that_is_being_embedded(
+    model: EmbeddingModel, worker: EmbeddingWorker
+) -> None:
+    vectors: list[Sequence[float]] = []
+    asking = threading.Thread(target=lambda: vectors.append(worker.question(model.path, "car", 30)))
+
+    def nobody_stops() -> bool:
+        if asking.ident is None:
+            asking.start()
+            time.sleep(0.5)  # the question has come when this returns
+        return False
+
+    with pytest.raises(EmbeddingInterrupted):
+        worker.passage(model.path, "car", nobody_stops)
+    asking.join(30)
+    assert len(vectors) == 1
+
+
+def test_a_passage_can_be_stopped_and_a_question_does_not_wait_for_ever(
+    model: EmbeddingModel, worker: EmbeddingWorker
 ) -> None:
     worker.passage(model.path, "car", lambda: False)
     begin = time.monotonic()

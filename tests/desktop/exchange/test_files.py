@@ -44,6 +44,7 @@ def fault_of(path: Path) -> KnownError:
         (b'[{"mapping": {"a": ', "chats_damaged"),
         (b"PK\x03\x04 and no more", "chats_damaged"),
         (b'{"format": "chatbelle-conversations", "version": 2, "conversations": []}', "newer_export"),
+        (b'{"format": "chatbelle-conversations", "version": true, "conversations": []}', "newer_export"),
         (b'{"format": "chatbelle-conversations", "version": 1, "conversations": 3}', "chats_damaged"),
         (b'{"format": "chatbelle-conversations", "version": 1, "conversations": [{"messages": [3]}]}', "chats_damaged"),
         (b"[" * 100_000, "chats_damaged"),

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
 
 from desktop.chat.files import attaching
 from desktop.chat.files.pdf import write_pdf
@@ -16,18 +13,6 @@ from desktop.i18n import set_language
 from desktop.ui.transcript.message.attached import AttachedFiles
 from desktop.ui.window.attachments import AttachmentChip
 from tests.support.person import Person
-
-
-def drop(person: Person, *paths: Path) -> bool:
-    """Whether the window takes them."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(500, 200), *held)
-    QApplication.sendEvent(person.window, enter)
-    if enter.isAccepted():
-        QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
-    return enter.isAccepted()
 
 
 def chips(person: Person) -> list[AttachmentChip]:
@@ -41,7 +26,7 @@ def test_a_dropped_file_goes_along_and_is_there_after_a_restart(
     path.write_text("The password of the garden is PLUM.\n")
     person = sits_down()
     person.wait_ready()
-    drop(person, path)
+    person.drop(path)
     person.qtbot.waitUntil(lambda: "tokens" in "".join(chip.text() for chip in chips(person)), timeout=20_000)
     assert chips(person)[0].text().startswith("notes.md · 1 kB · ")
     person.ask("What is the password of the garden?")
@@ -67,7 +52,7 @@ def test_a_chip_can_be_taken_away_and_belongs_to_its_chat(sits_down: Callable[..
     person = sits_down()
     path = tmp_path / "a.txt"
     path.write_text("text")
-    drop(person, path)
+    person.drop(path)
     person.qtbot.waitUntil(lambda: len(chips(person)) == 1, timeout=20_000)
     chips(person)[0].remove_button.click()
     assert chips(person) == []
@@ -80,7 +65,7 @@ def test_a_pdf_goes_along_and_what_is_cut_of_it_is_said(
     monkeypatch.setattr(attaching, "MAX_CHARACTERS", 10)
     write_pdf("<p>It falls on page one.</p>", tmp_path / "rain.pdf")
     person = sits_down()
-    drop(person, tmp_path / "rain.pdf")
+    person.drop(tmp_path / "rain.pdf")
     person.qtbot.waitUntil(lambda: len(chips(person)) == 1, timeout=20_000)
     (file,) = person.window.window_actions.attachments.files()
     assert (file.name, file.text.split()) == ("rain.pdf", ["It", "falls", "o"])
@@ -92,7 +77,7 @@ def test_what_cannot_go_along_is_said(sits_down: Callable[..., Person], tmp_path
     path = tmp_path / "a.pdf"
     path.write_text("no")
     with person.qtbot.waitSignal(person.controller.notice, timeout=20_000):
-        drop(person, path)
+        person.drop(path)
     assert person.kinds() == ["attach_not_what_it_says"]
     banner = person.window.banners.banner(f"attachment-{path}")
     assert banner is not None
@@ -161,11 +146,11 @@ def test_files_that_were_not_sent_are_there_after_a_restart_with_what_they_cost(
     person.ask("What is rain?")
     person.wait_words()
     person.stop()
-    drop(person, *text_files(tmp_path, 2))
+    person.drop(*text_files(tmp_path, 2))
     person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt"], timeout=20_000)
     person.new_chat()
     (tmp_path / "new.txt").write_text("of the new chat")
-    drop(person, tmp_path / "new.txt")
+    person.drop(tmp_path / "new.txt")
     person.qtbot.waitUntil(lambda: names(person) == ["new.txt"], timeout=20_000)
     for path in tmp_path.glob("*.txt"):
         path.unlink()  # their text is in the store
@@ -192,7 +177,7 @@ def test_files_that_were_not_sent_are_there_after_a_restart_with_what_they_cost(
 
 def test_several_files_are_dropped_at_once(sits_down: Callable[..., Person], tmp_path: Path) -> None:
     person = sits_down()
-    assert drop(person, *text_files(tmp_path, 3))
+    assert person.drop(*text_files(tmp_path, 3))
     person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt", "2.txt"], timeout=20_000)
     assert person.kinds() == []
 
@@ -203,7 +188,7 @@ def test_of_many_dropped_files_the_first_are_taken_and_the_rest_is_said(
     person = sits_down()
     (tmp_path / "a folder").mkdir()
     others = [tmp_path / "model.gguf", tmp_path / "a folder"]
-    assert drop(person, others[0], *text_files(tmp_path, 7), others[1])
+    assert person.drop(others[0], *text_files(tmp_path, 7), others[1])
     person.qtbot.waitUntil(lambda: len(names(person)) == 5, timeout=20_000)
     assert names(person) == [f"{place}.txt" for place in range(5)]
     assert sorted(person.kinds()) == ["attach_too_many", "dropped_one_by_one"]
@@ -217,7 +202,7 @@ def test_one_bad_file_among_several_does_not_keep_the_others_away(
     person = sits_down()
     (tmp_path / "bad.pdf").write_text("no")
     with person.qtbot.waitSignal(person.controller.notice, timeout=20_000):
-        drop(person, tmp_path / "bad.pdf", *text_files(tmp_path, 2))
+        person.drop(tmp_path / "bad.pdf", *text_files(tmp_path, 2))
     person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt"], timeout=20_000)
     assert person.kinds() == ["attach_not_what_it_says"]
 
@@ -226,7 +211,7 @@ def test_every_file_of_several_that_cannot_go_along_is_named(sits_down: Callable
     person = sits_down()
     (tmp_path / "bad.pdf").write_text("no")
     (tmp_path / "empty.txt").write_text("")
-    drop(person, tmp_path / "bad.pdf", tmp_path / "empty.txt", tmp_path / "gone.txt")
+    person.drop(tmp_path / "bad.pdf", tmp_path / "empty.txt", tmp_path / "gone.txt")
     person.qtbot.waitUntil(lambda: len(person.kinds()) == 3, timeout=20_000)
     shown = person.window.banners
     banners = list(map(shown.banner, shown.keys()))

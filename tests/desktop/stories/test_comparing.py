@@ -15,6 +15,7 @@ from desktop.ui.compare.column import AnswerColumn
 from desktop.ui.compare.dialog import CompareDialog
 from tests.desktop.compare.conftest import coarser  # noqa: F401  # a fixture
 from tests.support.person import Person
+from tests.support.processes import is_running
 
 SIDES = ("left", "right")
 
@@ -195,15 +196,7 @@ def test_the_window_is_closed_while_both_answer(owner: Person) -> None:
     pids = [pid for side in SIDES if (pid := dialog.comparison.run(side).pid)]
     assert pids
     dialog.close()
-    owner.wait(lambda: not any(lives(pid) for pid in pids))
-
-
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    owner.wait(lambda: not any(is_running(pid) for pid in pids))
 
 
 def test_the_menu_of_a_message_and_of_the_window_lead_there(owner: Person) -> None:

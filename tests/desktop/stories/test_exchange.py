@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QWidget
 
 from desktop.i18n import set_language
@@ -66,14 +64,6 @@ def text_of(person: Person) -> str:
     return banner.spoken()
 
 
-def drop(person: Person, *paths: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(person.window, QDragEnterEvent(QPoint(500, 200), *held))
-    QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
-
-
 @pytest.mark.parametrize("ending", [".md", ".html", ".pdf", ".json"])
 def test_the_open_chat_is_exported(reader: Person, tmp_path: Path, ending: str) -> None:
     choose(reader, "Export this chat…")
@@ -119,7 +109,7 @@ def test_all_chats_go_out_are_deleted_and_come_back(reader: Person, tmp_path: Pa
 def test_a_dropped_export_is_offered_and_says_what_it_left_out(reader: Person, tmp_path: Path) -> None:
     path = tmp_path / "conversations.json"
     path.write_text(json.dumps([samples.chatgpt_conversation()]))
-    drop(reader, path)
+    reader.drop(path)
     offer = dialog_of(reader, ImportOffer)
     assert isinstance(offer, ImportOffer)
     with reader.qtbot.waitSignal(reader.controller.notice, timeout=20_000):
@@ -133,7 +123,7 @@ def test_a_dropped_export_is_offered_and_says_what_it_left_out(reader: Person, t
 def test_what_is_not_an_export_is_said_and_nothing_changes(reader: Person, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text("{}")
-    drop(reader, path)
+    reader.drop(path)
     offer = dialog_of(reader, ImportOffer)
     assert isinstance(offer, ImportOffer)
     with reader.qtbot.waitSignal(reader.controller.notice, timeout=20_000):
@@ -154,7 +144,7 @@ def test_long_work_shows_how_far_it_is_and_can_be_stopped(reader: Person, tmp_pa
     many = [samples.chatgpt_conversation() | {"create_time": 1e9 + number} for number in range(3000)]
     path.write_text(json.dumps(many))
     reader.window.window_actions.exchange._show_timer.setInterval(0)
-    drop(reader, path)
+    reader.drop(path)
     offer = dialog_of(reader, ImportOffer)
     assert isinstance(offer, ImportOffer)
     offer.yes.click()

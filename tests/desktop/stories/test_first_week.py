@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from belle.cli.main import main
@@ -67,14 +65,6 @@ def ask(person: Person, question: str) -> None:
     person.window.composer.set_text(question)
     person.ask("")
     person.wait_words()
-
-
-def drop(person: Person, path: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(person.window, QDragEnterEvent(QPoint(500, 200), *held))
-    QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
 
 
 def use_menu(person: Person, entry: str) -> None:
@@ -169,7 +159,7 @@ def test_a_new_user_s_first_week(
         assert stats["reused_tokens"] > 200, "it goes on at once: next to nothing is read again"
         assert stats["prompt_tokens"] - stats["reused_tokens"] < 40
 
-    drop(person, write_pdf(tmp_path / "museum.pdf", PAGES))
+    person.drop(write_pdf(tmp_path / "museum.pdf", PAGES))
     person.qtbot.waitUntil(
         lambda: any(chip.isVisible() for chip in person.window.findChildren(AttachmentChip)), timeout=20_000
     )

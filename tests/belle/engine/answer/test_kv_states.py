@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from belle.engine.answer import kv_states
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.llama.kv_sequence import shared_length
 from belle.engine.process.blocking import BlockingEngine, open_engine
@@ -307,6 +309,22 @@ def test_a_state_of_another_kv_type_or_attention_is_ignored(starter: Path, folde
             assert all_read(talk(engine, LONG, first.text, "And then?"))
         with open_engine(other) as engine:
             assert nothing_read_but_the_end(talk(engine, LONG, first.text, "And then?"))
+
+
+def test_a_state_is_of_all_parts_of_a_model(tmp_path: Path) -> None:
+    parts = [tmp_path / f"model-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for part in parts:
+        part.write_bytes(part.name.encode())
+
+    def identity() -> str:
+        return kv_states._engine_identity(parts[0], SimpleNamespace(layout="f16"))
+
+    before = identity()
+    assert identity() == before
+    os.utime(parts[1], (1, 1))
+    assert identity() != before
+    parts[1].unlink()
+    assert identity() != identity(), "of one that is gone nothing is known"
 
 
 def test_states_that_were_deleted_stay_so_until_something_is_asked(starter: Path, folder: Path) -> None:
