@@ -97,6 +97,22 @@
         <source>Attached: {names}</source>
         <translation>附件：{names}</translation>
     </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个词元</translation>
+    </message>
+    <message>
+        <source>{n} tokens</source>
+        <translation>{n} 个词元</translation>
+    </message>
+    <message>
+        <source>the last character is left out</source>
+        <translation>末尾的 1 个字符没有带上</translation>
+    </message>
+    <message>
+        <source>the last {n} characters are left out</source>
+        <translation>末尾的 {n} 个字符没有带上</translation>
+    </message>
 </context>
 <context>
     <name>Banner</name>
@@ -329,6 +345,18 @@
     <message>
         <source>Export the comparison</source>
         <translation>导出这次比较</translation>
+    </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个词元</translation>
+    </message>
+    <message>
+        <source>They part after {tokens}: {left} on the left, {right} on the right.</source>
+        <translation>它们在前 {tokens}之后分开：左边是{left}，右边是{right}。</translation>
+    </message>
+    <message>
+        <source>after 1 message</source>
+        <translation>前面有 1 条消息</translation>
     </message>
 </context>
 <context>
@@ -1016,6 +1044,18 @@
         <source>1 document</source>
         <translation>1 个文档</translation>
     </message>
+    <message>
+        <source>{n} documents</source>
+        <translation>{n} 个文档</translation>
+    </message>
+    <message>
+        <source>The only passage</source>
+        <translation>唯一的段落</translation>
+    </message>
+    <message>
+        <source>All {n} passages</source>
+        <translation>全部 {n} 个段落</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -1126,6 +1166,22 @@
     <message>
         <source>Attached: {names}</source>
         <translation>附件：{names}</translation>
+    </message>
+    <message>
+        <source>{done} of 1 chat</source>
+        <translation>{done} / 1 个对话</translation>
+    </message>
+    <message>
+        <source>{done} of {n} chats</source>
+        <translation>{done} / {n} 个对话</translation>
+    </message>
+    <message>
+        <source>1 chat so far</source>
+        <translation>已处理 1 个对话</translation>
+    </message>
+    <message>
+        <source>{n} chats so far</source>
+        <translation>已处理 {n} 个对话</translation>
     </message>
 </context>
 <context>
@@ -1376,6 +1432,14 @@
     <message>
         <source>“{file}” cannot be read.</source>
         <translation>无法读取“{file}”。</translation>
+    </message>
+    <message>
+        <source>{n} chats came in.</source>
+        <translation>导入了 {n} 个对话。</translation>
+    </message>
+    <message>
+        <source>{n} were here already.</source>
+        <translation>有 {n} 个已经在这里。</translation>
     </message>
 </context>
 <context>
@@ -2730,6 +2794,18 @@
         <source>“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入“模型”，它就会用来查找文档中的段落。</translation>
     </message>
+    <message>
+        <source>{title}. {text}</source>
+        <translation>{title}。{text}</translation>
+    </message>
+    <message>
+        <source>{most} can go along. Left out: {number}. Ask about the rest in another question.</source>
+        <translation>最多可以附上 {most} 个文件；有 {number} 个没有附上，可以在另一个问题里再附。</translation>
+    </message>
+    <message>
+        <source>Only documents are attached together. Left out: {number}. Drop the rest one by one.</source>
+        <translation>只有文档可以一起附上；还有 {number} 个没有处理，请逐个拖进来。</translation>
+    </message>
 </context>
 <context>
     <name>Notifications</name>
@@ -2760,6 +2836,10 @@
     <message>
         <source>One document can be asked about.</source>
         <translation>现在可以就 1 篇文档提问了。</translation>
+    </message>
+    <message>
+        <source>{n} documents can be asked about.</source>
+        <translation>现在可以就 {n} 篇文档提问了。</translation>
     </message>
 </context>
 <context>
@@ -4294,6 +4374,14 @@
     <message>
         <source>Remember this…</source>
         <translation>记住这一点…</translation>
+    </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个词元</translation>
+    </message>
+    <message>
+        <source>{n} tokens</source>
+        <translation>{n} 个词元</translation>
     </message>
 </context>
 <context>

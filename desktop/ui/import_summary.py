@@ -32,15 +32,13 @@ def import_summary(details: Mapping[str, Any]) -> str:
 def _came_in(number: int) -> str:
     if number == 0:
         return translate("Import", "No chat came in.")
-    if number == 1:
-        return translate("Import", "One chat came in.")
-    return translate("Import", "{number} chats came in.").format(number=numbers.count(number))
+    one, many = translate("Import", "One chat came in."), translate("Import", "{n} chats came in.")
+    return numbers.counted(number, one, many)
 
 
 def _known(number: int) -> str:
-    if number == 1:
-        return translate("Import", "One was here already.")
-    return translate("Import", "{number} were here already.").format(number=numbers.count(number))
+    one, many = translate("Import", "One was here already."), translate("Import", "{n} were here already.")
+    return numbers.counted(number, one, many)
 
 
 def _left_out(kind: str, number: int) -> str:

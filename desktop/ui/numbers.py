@@ -14,6 +14,11 @@ def count(number: int) -> str:
     return QLocale().toString(number)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """`one` for 1, else `many` with the number for its `{n}`: a text that counts has a singular in English."""
+    return one if number == 1 else many.replace("{n}", count(number))
+
+
 def size(n_bytes: float) -> str:
     """`98 MB`, `5.2 GB`: decimal units, as file managers show them."""
     if n_bytes >= 1e9:

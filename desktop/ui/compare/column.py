@@ -173,7 +173,7 @@ class AnswerColumn(View):
         self.keep_button.setText(text)
         self.keep_button.setAccessibleName(f"{text}: {name}")
         if self._state is not None:
-            self.show_state(self._state)
+            self._show_figures(self._state)
 
     def restyle(self) -> None:
         """Set distances, and draw the marks in the colours of the theme."""

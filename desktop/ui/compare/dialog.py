@@ -300,7 +300,7 @@ class CompareDialog(Dialog):
         question = question if len(question) <= _LONGEST_QUESTION else question[:_LONGEST_QUESTION] + "…"
         n_before = len([message for message in self.compared.request.messages[:-1] if message.role != "system"])
         if n_before:
-            before = translate("Compare", "after {n} messages").format(n=n_before)
+            before = words.messages_before(n_before)
             question = translate("Compare", "{question} ({before})").format(question=question, before=before)
         self._question.setText(breakable(question))
         self._question.setAccessibleName(translate("Compare", "Question: {text}").format(text=shortened(question)))

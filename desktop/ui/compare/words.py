@@ -24,8 +24,7 @@ def side_name(side: str) -> str:
 def state(run: ModelRunState) -> str:
     """The line below an answer: how far the model is, what went wrong, or the figures."""
     if run.status == "failed" and run.problem is not None:
-        text = notice_text(run.problem)
-        return " ".join(part for part in (_sentence(text.title), text.text) if part)
+        return notice_text(run.problem).in_one_line
     if run.status in ("done", "stopped"):
         return figures(run)
     percent = f"{round(100 * run.fraction)} %"
@@ -42,7 +41,7 @@ def figures(run: ModelRunState) -> str:
     parts = [_ending(run)]
     stats = run.stats
     if stats is not None:
-        parts.append(translate("Compare", "{n} tokens").format(n=numbers.count(stats.completion_tokens)))
+        parts.append(_tokens(stats.completion_tokens))
         if stats.tokens_per_s:
             speed = numbers.decimal(stats.tokens_per_s)
             parts.append(translate("Compare", "{speed} tokens/s").format(speed=speed))
@@ -53,6 +52,10 @@ def figures(run: ModelRunState) -> str:
         seconds = numbers.decimal(run.thinking_seconds)
         parts.append(translate("Compare", "thought for {seconds} s").format(seconds=seconds))
     return " · ".join(part for part in parts if part)
+
+
+def _tokens(number: int) -> str:
+    return numbers.counted(number, translate("Compare", "1 token"), translate("Compare", "{n} tokens"))
 
 
 def _ending(run: ModelRunState) -> str:
@@ -82,16 +85,17 @@ def count(n_differences: int) -> str:
     """How many places differ."""
     if not n_differences:
         return translate("Compare", "No word differs.")
-    if n_differences == 1:
-        return translate("Compare", "One place differs; its words are underlined.")
-    text = translate("Compare", "{n} places differ; their words are underlined.")
-    return text.format(n=numbers.count(n_differences))
+    return numbers.counted(
+        n_differences,
+        translate("Compare", "One place differs; its words are underlined."),
+        translate("Compare", "{n} places differ; their words are underlined."),
+    )
 
 
 def parting(where: Parting) -> str:
     """Where two answers part first, and how sure each model was of its word."""
-    text = translate("Compare", "They part after {n} tokens: {left} on the left, {right} on the right.")
-    return text.format(n=numbers.count(where.n_same), left=_choice(where.left), right=_choice(where.right))
+    text = translate("Compare", "They part after {tokens}: {left} on the left, {right} on the right.")
+    return text.format(tokens=_tokens(where.n_same), left=_choice(where.left), right=_choice(where.right))
 
 
 def _choice(choice: TokenChoice | None) -> str:
@@ -108,6 +112,12 @@ def _choice(choice: TokenChoice | None) -> str:
     return text.format(word=word, percent=own, other=other)
 
 
+def messages_before(number: int) -> str:
+    """How many messages of the chat go ahead of the question."""
+    one, many = translate("Compare", "after 1 message"), translate("Compare", "after {n} messages")
+    return numbers.counted(number, one, many)
+
+
 def difference(left: str, right: str) -> str:
     """What is announced of a place that differs."""
     nothing = translate("Compare", "nothing")
@@ -122,7 +132,3 @@ def _shown(text: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{max(1, round(100 * share))} %"
-
-
-def _sentence(text: str) -> str:
-    return text if not text or text[-1] in ".!?。！？" else text + translate("Compare", ".")

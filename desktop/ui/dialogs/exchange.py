@@ -59,10 +59,11 @@ class ExchangeProgress(Dialog):
         self._text.setText(self._words())
 
     def _words(self) -> str:
-        done, total = numbers.count(self._done), numbers.count(self._total)
         if self._total:
-            return translate("Exchange", "{done} of {total} chats").format(done=done, total=total)
-        return translate("Exchange", "{done} chats so far").format(done=done)
+            one, many = translate("Exchange", "{done} of 1 chat"), translate("Exchange", "{done} of {n} chats")
+            return numbers.counted(self._total, one, many).format(done=numbers.count(self._done))
+        one, many = translate("Exchange", "1 chat so far"), translate("Exchange", "{n} chats so far")
+        return numbers.counted(self._done, one, many)
 
     def retranslate(self) -> None:
         """The texts in the present language."""

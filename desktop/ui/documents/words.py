@@ -27,7 +27,8 @@ def sources() -> str:
 
 def all_passages(count: int) -> str:
     """The button that shows the passages that the answer does not cite."""
-    return translate("Documents", "All {count} passages").format(count=count)
+    one, many = translate("Documents", "The only passage"), translate("Documents", "All {n} passages")
+    return numbers.counted(count, one, many)
 
 
 def nothing_found(name: str) -> str:
@@ -71,9 +72,7 @@ def _finished(state: IndexProgress) -> str:
 
 
 def _documents(count: int) -> str:
-    if count == 1:
-        return translate("Documents", "1 document")
-    return translate("Documents", "{count} documents").format(count=numbers.count(count))
+    return numbers.counted(count, translate("Documents", "1 document"), translate("Documents", "{n} documents"))
 
 
 def way_of_searching(state: EmbeddingProgress) -> str:

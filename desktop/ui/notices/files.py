@@ -38,11 +38,11 @@ def file_texts() -> dict[str, tuple[str, str]]:
         ),
         "attach_too_many": (
             translate("Notice", "Too many files for one question"),
-            translate("Notice", "{most} can go along; {number} were left out. Ask about them in another question."),
+            translate("Notice", "{most} can go along. Left out: {number}. Ask about the rest in another question."),
         ),
         "dropped_one_by_one": (
             translate("Notice", "Models and folders one by one"),
-            translate("Notice", "The documents are attached; {number} were left out. Drop each of them alone."),
+            translate("Notice", "Only documents are attached together. Left out: {number}. Drop the rest one by one."),
         ),
         "attach_not_text": (
             translate("Notice", "This kind of file cannot be attached"),

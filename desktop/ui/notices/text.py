@@ -47,6 +47,13 @@ class NoticeText:
     actions: tuple[tuple[str, str], ...] = ()
     details: str = ""
 
+    @property
+    def in_one_line(self) -> str:
+        """Title and text as sentences."""
+        if not self.text:
+            return self.title
+        return translate("Notice", "{title}. {text}").format(title=self.title, text=self.text)
+
 
 def notice_text(notice: Notice) -> NoticeText:
     """The text of a notice in the present language."""

@@ -73,6 +73,7 @@ class ConversationModel(QAbstractListModel):
         self._shown: dict[int, int] = {}  # project -> how many of its conversations are shown, if more than a page
         self._pages = pages
         self._rows: list[Any] = []
+        self._project_ids: set[int] = set()  # of those that have a row
         self._last: ConversationSummary | None = None
         self._complete = True
         self._fetching = False
@@ -87,6 +88,7 @@ class ConversationModel(QAbstractListModel):
         summaries = self._pages(wanted, None)
         rows = [*in_projects, *self._with_sections(summaries, before="")]
         self._last = summaries[-1] if summaries else None
+        self._project_ids = {row.project.id for row in in_projects if isinstance(row, ProjectRow)}
         # A model reset would lose the view's scroll position and open editor.
         if [_key(row) for row in rows] == [_key(row) for row in self._rows]:
             self._rows = rows
@@ -270,7 +272,7 @@ class ConversationModel(QAbstractListModel):
         return title
 
     def _is_in_project(self, summary: ConversationSummary) -> bool:
-        return summary.project_id is not None and self.row_of_project(summary.project_id) is not None
+        return summary.project_id in self._project_ids
 
     def _project_rows(self) -> list[Any]:
         rows: list[Any] = []

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import translate
 from desktop.ui import numbers
+from desktop.ui.documents.words import problem
 from desktop.ui.library.words import fault
 from desktop.ui.notices.text import notice_text
 from desktop.ui.system.notifications import SystemNotifications
@@ -67,13 +68,13 @@ class JobNotices(QObject):
         name = PurePath(progress.folder).name
         if progress.problem is not None:
             title = translate("Notifications", "The folder “{name}” could not be read").format(name=name)
-            self._show(title, progress.problem.advice)
+            self._show(title, problem(progress.problem))
         else:
-            count = progress.done - progress.unreadable
-            text = translate("Notifications", "{count} documents can be asked about.")
-            if count == 1:
-                text = translate("Notifications", "One document can be asked about.")
-            text = text.format(count=numbers.count(count))
+            text = numbers.counted(
+                progress.done - progress.unreadable,
+                translate("Notifications", "One document can be asked about."),
+                translate("Notifications", "{n} documents can be asked about."),
+            )
             self._show(translate("Notifications", "The folder “{name}” is read").format(name=name), text)
 
     def _show(self, title: str, text: str) -> None:

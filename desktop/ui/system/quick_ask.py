@@ -116,8 +116,7 @@ class QuickAsk(View):
 
     def _hint(self) -> str:
         if self.chat.notice is not None:
-            content = notice_text(self.chat.notice)
-            return f"{content.title}. {content.text}"
+            return notice_text(self.chat.notice).in_one_line
         if self.chat.is_answering and not self.chat.waiting:
             return translate("QuickAsk", "The model is answering.")
         return {

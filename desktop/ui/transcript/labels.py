@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from desktop.i18n import translate
+from desktop.ui import numbers
 
 
 def speaker(role: str) -> str:
@@ -264,7 +265,8 @@ def speed_explained(stats: Mapping[str, Any], model: str) -> str:
     lines = [model] if model else []
     count, rate, first = (stats.get(k) for k in ("completion_tokens", "tokens_per_s", "ttft_s"))
     if isinstance(count, int):
-        lines.append(translate("Transcript", "%1 tokens").replace("%1", f"{count:,}"))
+        one, many = translate("Transcript", "1 token"), translate("Transcript", "{n} tokens")
+        lines.append(numbers.counted(count, one, many))
     if isinstance(rate, int | float):
         lines.append(translate("Transcript", "%1 tokens per second").replace("%1", _rate(rate)))
     if isinstance(first, int | float):

@@ -67,10 +67,12 @@ class AttachmentChip(View):
         """The texts in the present language."""
         parts = [shortened(self.attachment.name), numbers.size(self.attachment.size)]
         if self._tokens is not None:
-            parts.append(translate("Attachments", "{number} tokens").format(number=numbers.count(self._tokens)))
+            one, many = translate("Attachments", "1 token"), translate("Attachments", "{n} tokens")
+            parts.append(numbers.counted(self._tokens, one, many))
         if self.attachment.n_cut:
-            cut = numbers.count(self.attachment.n_cut)
-            parts.append(translate("Attachments", "the last {number} characters are left out").format(number=cut))
+            one = translate("Attachments", "the last character is left out")
+            many = translate("Attachments", "the last {n} characters are left out")
+            parts.append(numbers.counted(self.attachment.n_cut, one, many))
         self._label.set_text(" · ".join(parts))
         set_tooltip(self, self.attachment.name)  # the label's own is the whole line, where it is cut off
         self.setAccessibleName(self.text())

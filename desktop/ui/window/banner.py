@@ -89,8 +89,7 @@ class Banner(View):
 
     def spoken(self) -> str:
         """The text for screen readers."""
-        content = notice_text(self.notice)
-        return f"{content.title}. {content.text}"
+        return notice_text(self.notice).in_one_line
 
     def retranslate(self) -> None:
         """Set the texts of the notice in the present language."""

@@ -112,7 +112,7 @@ def test_of_too_many_files_the_first_go_along_and_it_is_said(sits_down: Callable
     assert person.kinds() == ["attach_too_many"]
     banner = person.window.banners.banner("attachment")
     assert banner is not None
-    assert "2 were left out" in banner.spoken()
+    assert "Left out: 2" in banner.spoken()
 
 
 def test_files_that_are_still_being_read_count_as_attached(sits_down: Callable[..., Person], tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_of_many_dropped_files_the_first_are_taken_and_the_rest_is_said(
     assert names(person) == [f"{place}.txt" for place in range(5)]
     assert sorted(person.kinds()) == ["attach_too_many", "dropped_one_by_one"]
     said = [banner.spoken() for key in ("attachment", "dropped") if (banner := person.window.banners.banner(key))]
-    assert "2 were left out" in said[0] and "2 were left out" in said[1]
+    assert "Left out: 2" in said[0] and "Left out: 2" in said[1]
 
 
 def test_one_bad_file_among_several_does_not_keep_the_others_away(

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 
+from desktop.chat.state import Notice
 from desktop.settings import Settings
+from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
 
 HERE = Path(__file__).parent
@@ -52,6 +55,22 @@ def settings() -> Settings:
 @pytest.fixture
 def controller(qapp) -> FakeController:
     return FakeController()
+
+
+@pytest.fixture
+def window(qtbot, controller, settings) -> MainWindow:
+    """The window with an open conversation and a banner."""
+    controller.add("first", texts=("question", "answer"))
+    window = MainWindow(controller, settings)
+    qtbot.addWidget(window)
+    controller.make_ready()
+    with qtbot.waitExposed(window):
+        window.show()
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is not None)
+    controller.conversations.open(1)
+    controller.notice.emit(Notice("engine_gave_up", "bad", {"message": "x"}, ("restart_engine",), "engine"))
+    QTest.qWait(10)
+    return window
 
 
 @pytest.fixture

@@ -103,3 +103,13 @@ def test_a_screen_reader_hears_that_an_answer_differs(dialog: CompareDialog) -> 
     interface = QAccessible.queryAccessibleInterface(dialog.columns["left"].text)
     assert interface.text(QAccessible.Text.Name) == "Answer on the left"
     assert "places differ" in interface.text(QAccessible.Text.Description)
+
+
+def test_another_language_leaves_the_marks_and_offers_no_answer_again_that_was_kept(dialog: CompareDialog) -> None:
+    before = marked(dialog, "left")
+    dialog.show_kept("left", 1)
+    set_language("zh_CN")
+    QTest.qWait(10)
+    assert marked(dialog, "left") == before
+    assert not dialog.columns["left"].keep_button.isEnabled()
+    assert dialog.columns["right"].keep_button.isEnabled()

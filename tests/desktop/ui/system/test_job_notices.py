@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from belle.errors import KnownError
 from desktop.chat.state import EXCHANGE, Notice
 from desktop.documents.progress import IndexProgress
+from desktop.i18n import set_language
 from desktop.library.jobs import JobState
 from desktop.settings import Settings
 from desktop.ui.system import job_notices
@@ -110,3 +112,13 @@ def test_the_window_tells_what_its_controller_and_its_library_end(
     window.window_actions.dialogs.job_changed.emit(JobState("starter", "running"))
     window.window_actions.dialogs.job_changed.emit(JobState("starter", "done"))
     assert [title for title, _ in shown] == ["Exported", "“starter” is ready"]
+
+
+def test_why_a_folder_cannot_be_read_is_told_in_the_language_of_the_window(
+    notices: JobNotices, shown: list[tuple[str, str]]
+) -> None:
+    set_language("zh_CN")
+    gone = KnownError("folder_missing", "The folder /home/ann/gone does not exist.", "Choose another one.")
+    notices.follow_folder(IndexProgress("/home/ann/gone", 0, 0))
+    notices.follow_folder(IndexProgress("/home/ann/gone", finished=True, problem=gone))
+    assert not re.search("[a-z]", shown[0][1])

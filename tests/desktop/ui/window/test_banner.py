@@ -58,6 +58,15 @@ def test_every_kind_has_words_with_its_facts(kind, language):
     assert "The English sentence." not in said.text
 
 
+def test_a_notice_in_one_line_has_the_full_stop_of_its_language(qapp):
+    notice = Notice("busy", "warn", {})
+    set_language("en")
+    assert notice_text(notice).in_one_line.startswith("One answer at a time. The model is")
+    set_language("zh_CN")
+    content = notice_text(notice)
+    assert content.in_one_line == f"{content.title}。{content.text}"
+
+
 def test_kinds_of_the_contract_are_known():
     wanted = """
         empty_file not_gguf future_version truncated damaged unsupported_architecture is_a_folder no_permission
