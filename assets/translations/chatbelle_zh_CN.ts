@@ -78,14 +78,6 @@
 <context>
     <name>Attachments</name>
     <message>
-        <source>{number} tokens</source>
-        <translation>{number} 个词元</translation>
-    </message>
-    <message>
-        <source>the last {number} characters are left out</source>
-        <translation>末尾的 {number} 个字符没有带上</translation>
-    </message>
-    <message>
         <source>Do not attach this file</source>
         <translation>不附上这个文件</translation>
     </message>
@@ -315,10 +307,6 @@
         <translation>有 {n} 处不同，词下有线。</translation>
     </message>
     <message>
-        <source>They part after {n} tokens: {left} on the left, {right} on the right.</source>
-        <translation>它们在第 {n} 个词元之后分开：左边是{left}，右边是{right}。</translation>
-    </message>
-    <message>
         <source>the end</source>
         <translation>结尾</translation>
     </message>
@@ -337,10 +325,6 @@
     <message>
         <source>Differs: on the left {left}, on the right {right}.</source>
         <translation>不同：左边是 {left}，右边是 {right}。</translation>
-    </message>
-    <message>
-        <source>.</source>
-        <translation>。</translation>
     </message>
     <message>
         <source>Export the comparison</source>
@@ -885,10 +869,6 @@
         <translation>根据这些段落</translation>
     </message>
     <message>
-        <source>All {count} passages</source>
-        <translation>全部 {count} 个段落</translation>
-    </message>
-    <message>
         <source>Nothing in “{folder}” is about this question.</source>
         <translation>“{folder}”里没有与这个问题有关的内容。</translation>
     </message>
@@ -915,10 +895,6 @@
     <message>
         <source>no documents in it</source>
         <translation>里面没有文档</translation>
-    </message>
-    <message>
-        <source>{count} documents</source>
-        <translation>{count} 个文档</translation>
     </message>
     <message>
         <source>The folder does not exist any more</source>
@@ -1070,14 +1046,6 @@
     <message>
         <source>Import</source>
         <translation>导入</translation>
-    </message>
-    <message>
-        <source>{done} of {total} chats</source>
-        <translation>{done} / {total} 个对话</translation>
-    </message>
-    <message>
-        <source>{done} chats so far</source>
-        <translation>已处理 {done} 个对话</translation>
     </message>
     <message>
         <source>One moment…</source>
@@ -1374,16 +1342,8 @@
         <translation>导入了 1 个对话。</translation>
     </message>
     <message>
-        <source>{number} chats came in.</source>
-        <translation>导入了 {number} 个对话。</translation>
-    </message>
-    <message>
         <source>One was here already.</source>
         <translation>有 1 个已经在这里。</translation>
-    </message>
-    <message>
-        <source>{number} were here already.</source>
-        <translation>有 {number} 个已经在这里。</translation>
     </message>
     <message>
         <source>images ({number})</source>
@@ -2451,10 +2411,6 @@
         <translation>一个问题带不了这么多文件</translation>
     </message>
     <message>
-        <source>{most} can go along; {number} were left out. Ask about them in another question.</source>
-        <translation>最多可以附上 {most} 个文件；有 {number} 个没有附上，可以在另一个问题里再附。</translation>
-    </message>
-    <message>
         <source>Saved</source>
         <translation>已保存</translation>
     </message>
@@ -2679,10 +2635,6 @@
         <translation>模型和文件夹要一个一个来</translation>
     </message>
     <message>
-        <source>The documents are attached; {number} were left out. Drop each of them alone.</source>
-        <translation>文档已附上；还有 {number} 个没有处理，请逐个拖进来。</translation>
-    </message>
-    <message>
         <source>This model does not chat</source>
         <translation>这个模型不能聊天</translation>
     </message>
@@ -2824,10 +2776,6 @@
     <message>
         <source>The folder “{name}” could not be read</source>
         <translation>读不了文件夹“{name}”</translation>
-    </message>
-    <message>
-        <source>{count} documents can be asked about.</source>
-        <translation>现在可以就 {count} 篇文档提问了。</translation>
     </message>
     <message>
         <source>The folder “{name}” is read</source>
@@ -4290,10 +4238,6 @@
     <message>
         <source>%1 s</source>
         <translation>%1 秒</translation>
-    </message>
-    <message>
-        <source>%1 tokens</source>
-        <translation>%1 个词元</translation>
     </message>
     <message>
         <source>%1 tokens per second</source>
