@@ -117,7 +117,7 @@ def test_a_dropped_export_is_offered_and_says_what_it_left_out(reader: Person, t
     said = "One chat came in. Left out: images (1), attached files (1), calls of tools (2)."
     assert text_of(reader) == f"Import of chats. {said}"
     set_language("zh_CN")
-    assert text_of(reader) == "导入对话. 导入了 1 个对话。没有带过来：图片（1）、附件（1）、工具调用（2）。"
+    assert text_of(reader) == "导入对话。导入了 1 个对话。没有带过来：图片（1）、附件（1）、工具调用（2）。"
 
 
 def test_what_is_not_an_export_is_said_and_nothing_changes(reader: Person, tmp_path: Path) -> None:
