@@ -177,13 +177,15 @@ class EngineAnswerer:
 
         for generate, end in self._engine.generate_all(numbered()):
             request = asked.pop(generate.id)
-            if isinstance(end, Done):
+            if isinstance(end, Done) and end.reason == "stopped":
+                take(request, RequestError("stopped", "the answer was stopped"))
+            elif isinstance(end, Done):
                 take(request, self._reply(request, end))
             else:
                 take(request, RequestError(end.kind, end.message, end.advice))
 
     def stop(self) -> None:
-        """As `StoppableAnswerer.stop`. An answer that was stopped is handed over as far as it came."""
+        """As `StoppableAnswerer.stop`."""
         for number in list(self._under_way):
             self._engine.client.stop(number)
 

@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 from belle.documents import DocumentError, parse_json_row
 from belle.durable import sync_folder, writing
 from belle.path_guard import check_output
-from belle.texts import is_whole, read_input, utf8
+from belle.texts import read_input, utf8
 
 Winner = Literal["first", "second", "tie"]
 
@@ -189,6 +189,6 @@ def _texts(row: Mapping[str, Any], *names: str) -> dict[str, str]:
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str) or not value or not is_whole(value):
+    if not isinstance(value, str) or not value:
         raise _RowError
     return value

@@ -89,16 +89,35 @@ class PairRun:
         pairs = [(answer, of_second[answer.item.id]) for answer in first if answer.item.id in of_second]
         decided = [_without_judge(*pair) for pair in pairs]
         asked = [pair for pair, verdict in zip(pairs, decided, strict=True) if verdict is None]
-        questions = [question for pair in asked for question in (_question(*pair), _question(*pair[::-1]))]
+        questions = [question for pair in asked for question in (pair_question(*pair), pair_question(*pair[::-1]))]
         replies = iter(self._replies.ask(questions, on_reply))
         return [
-            verdict or _by_judge(*pair, (next(replies), next(replies)))
+            verdict or pair_verdict(*pair, (next(replies), next(replies)))
             for pair, verdict in zip(pairs, decided, strict=True)
         ]
 
     @property
     def _replies(self) -> JudgeReplies:
         return JudgeReplies(self.judge, PAIR_PROMPTS, self.path, self.decoding)
+
+
+def pair_question(shown_first: JudgedAnswer, shown_second: JudgedAnswer) -> JudgeQuestion:
+    """What a judge is asked in one of the orders."""
+    prompt = pair_prompt(shown_first.item, shown_first, shown_second)
+    return JudgeQuestion(shown_first.item.id, prompt, lambda reply: read_pair_reply(reply).better is not None)
+
+
+def pair_verdict(first: JudgedAnswer, second: JudgedAnswer, replies: tuple[str | RequestError, ...]) -> PairVerdict:
+    """The verdict of a judge: `replies` to the question in this order, and in the other one."""
+    failed = [reply for reply in replies if isinstance(reply, RequestError)]
+    if failed:
+        return _verdict(first, second, None, "nobody", problem=failed[0].message)
+    straight, swapped = (read_pair_reply(reply) for reply in replies if isinstance(reply, str))
+    orders = _winner(straight.better, _SAME), _winner(swapped.better, _SWAPPED)
+    problem = straight.problem or swapped.problem
+    winner: Winner | None = None if problem else orders[0] if orders[0] == orders[1] else "tie"
+    reasons = straight.reason, swapped.reason
+    return _verdict(first, second, winner, "judge", orders=orders, reasons=reasons, problem=problem)
 
 
 def _without_judge(first: JudgedAnswer, second: JudgedAnswer) -> PairVerdict | None:
@@ -113,23 +132,6 @@ def _without_judge(first: JudgedAnswer, second: JudgedAnswer) -> PairVerdict | N
         return _verdict(first, second, None, "nobody", problem=rules[0].problem or rules[1].problem)
     winner: Winner = "tie" if scores[0] == scores[1] else "first" if scores[0] > scores[1] else "second"
     return _verdict(first, second, winner, "rules", reasons=(rules[0].reason, rules[1].reason))
-
-
-def _question(shown_first: JudgedAnswer, shown_second: JudgedAnswer) -> JudgeQuestion:
-    prompt = pair_prompt(shown_first.item, shown_first, shown_second)
-    return JudgeQuestion(shown_first.item.id, prompt, lambda reply: read_pair_reply(reply).better is not None)
-
-
-def _by_judge(first: JudgedAnswer, second: JudgedAnswer, replies: tuple[str | RequestError, ...]) -> PairVerdict:
-    failed = [reply for reply in replies if isinstance(reply, RequestError)]
-    if failed:
-        return _verdict(first, second, None, "nobody", problem=failed[0].message)
-    straight, swapped = (read_pair_reply(reply) for reply in replies if isinstance(reply, str))
-    orders = _winner(straight.better, _SAME), _winner(swapped.better, _SWAPPED)
-    problem = straight.problem or swapped.problem
-    winner: Winner | None = None if problem else orders[0] if orders[0] == orders[1] else "tie"
-    reasons = straight.reason, swapped.reason
-    return _verdict(first, second, winner, "judge", orders=orders, reasons=reasons, problem=problem)
 
 
 def _winner(better: Better | None, names: Mapping[Better, Winner]) -> Winner | None:
