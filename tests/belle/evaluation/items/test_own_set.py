@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[4]
 OWN = ROOT / "assets" / "evaluation" / "own"
 BELLE = Path(os.environ.get("BELLE_EVAL_SET", "none"))
 
-COMPLETE = ("classification", "math")
+COMPLETE = ("math", "classification", "open qa", "generation", "brainstorming")
 """The classes that have all their items."""
 
 SIMILAR = 0.6
