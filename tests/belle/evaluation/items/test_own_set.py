@@ -30,7 +30,14 @@ ROOT = Path(__file__).parents[4]
 OWN = ROOT / "assets" / "evaluation" / "own"
 BELLE = Path(os.environ.get("BELLE_EVAL_SET", "none"))
 
-COMPLETE = ("math", "classification", "open qa", "generation", "brainstorming")
+COMPLETE = (
+    "brainstorming",
+    "classification",
+    "code",
+    "generation",
+    "math",
+    "open qa",
+)
 """The classes that have all their items."""
 
 SIMILAR = 0.6
@@ -103,10 +110,13 @@ def test_every_reference_passes_the_checks_of_its_item(items: tuple[EvaluationIt
 
 @pytest.mark.parametrize("answer", ["nothing", "the question", "the whole conversation"])
 def test_no_answer_at_all_fails_a_check(items: tuple[EvaluationItem, ...], answer: str) -> None:
+    passing = []
     for item in items:
         text = {"nothing": "", "the question": item.turns[-1], "the whole conversation": "\n".join(item.turns)}[answer]
-        if checks := rule_checks(item):
-            assert any(check.problem(text) for check in checks), item.id
+        checks = rule_checks(item)
+        if checks and not any(check.problem(text) for check in checks):
+            passing.append(item.id)
+    assert passing == []
 
 
 ALL_PROGRAMS = """
