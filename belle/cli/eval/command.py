@@ -11,6 +11,7 @@ from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcomman
 _EPILOG = """\
 examples:
   belle eval run model-f16.gguf model-q4.gguf --set eval_set.json -o results
+  belle eval run build/tiny/sft/final --set items.jsonl -o results
   belle eval run --url http://127.0.0.1:8000/v1 --model BELLE-13B --set items.jsonl -o results
   belle eval run --endpoints cluster.toml --set items.jsonl -o results --shard 0/4
   belle eval run --model BELLE-13B --set items.jsonl -o results --batch-out requests.jsonl
@@ -40,7 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(parser: argparse.ArgumentParser) -> None:
     _explain_endpoints(parser)
     parser.add_argument(
-        "models", nargs="*", type=path_or_name, metavar="MODEL", help="names of “belle models list”, or GGUF files"
+        "models",
+        nargs="*",
+        type=path_or_name,
+        metavar="MODEL",
+        help="names of “belle models list”, GGUF files, folders of checkpoints or adapters",
     )
     parser.add_argument(
         "--set", required=True, metavar="SET", help="JSON Lines of items, a folder of them, or BELLE's eval_set.json"
@@ -58,7 +63,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     asking.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     asking.add_argument("--n", type=whole(1), metavar="N", help="the first N items alone")
     asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from number I on: 0/4 … 3/4")
-    add_engine_options(parser, "GGUF models")
+    add_engine_options(parser, "models on this computer")
 
 
 def _judge(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from belle import environment
 from belle.cli.eval.folders import answers_by_model, run_facts
 from belle.cli.eval.judge_pairs import compare, model_pairs
 from belle.cli.eval.judge_progress import reply_counter
-from belle.cli.eval.models import file_name, open_models
+from belle.cli.eval.models import file_name, is_checkpoint, open_models
 from belle.cli.terminal import Terminal
 from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
@@ -36,6 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
         advice = f"Ask first: belle eval run MODEL --set {arguments.set} -o {arguments.folder}"
         raise KnownError("no_answers", message, advice)
     pairs = model_pairs(list(answers), arguments) if arguments.pairs or arguments.against else []
+    if arguments.judge and is_checkpoint(arguments.judge):
+        raise KnownError(
+            "unsupported",
+            f"{arguments.judge} is a checkpoint, which cannot be held to the JSON of a verdict.",
+            "Convert it with “belle convert” and name the GGUF, or name a server that has loaded it.",
+        )
     models = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
     if len(models) != 1:
         raise KnownError("usage", "There has to be one judge.", "Give --judge MODEL, or --url with --model.")

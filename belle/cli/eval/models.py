@@ -1,4 +1,4 @@
-"""The models of a command line: GGUFs in the engine, servers, or a batch that is answered elsewhere."""
+"""The models of a command line: GGUFs in the engine, checkpoints, servers, or a batch that is answered elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from belle import environment
 from belle.cli.arguments import input_file, output_file, real, whole
 from belle.cli.eval.folders import model_of
 from belle.cli.messages import say
@@ -16,9 +17,11 @@ from belle.cli.terminal import Terminal, bar
 from belle.clients.chat.batch_file import read_batch, write_requests
 from belle.clients.chat.bulk import SpendingLimit, Tally
 from belle.clients.chat.endpoints import Endpoint, endpoint_at, read_endpoints
+from belle.clients.copies import HUB
 from belle.engine.process.commands import MOST_PARALLEL
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import BatchReader, BatchWriter, ModelAnswerer, ServerAnswerer, engine_answerer
+from belle.model_names import is_on_the_hub
 from belle.models.catalog import resolve
 
 _CTX_EACH = 2048
@@ -63,7 +66,7 @@ def add_server_options(parser: argparse.ArgumentParser, title: str) -> None:
 
 
 def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
-    """Declare the options of GGUF models."""
+    """Declare the options of models that run here."""
     engine = parser.add_argument_group(title)
     engine.add_argument("--template", metavar="NAME", help="prompt template instead of their own")
     engine.add_argument(
@@ -95,7 +98,7 @@ def open_models(
     if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
         message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
         raise KnownError("usage", message, "Give the name of the model there.")
-    named = [model_of(Path(model).stem) if "/" in model or model.endswith(".gguf") else model for model in models]
+    named = [_name_of(model) for model in models]
     _check_distinct([*named, *{*by_model, *([arguments.model] if arguments.model else [])}])
     if arguments.batch_out:
         yield _batch_writer(arguments.model, arguments.batch_out)
@@ -108,8 +111,11 @@ def open_models(
     if arguments.max_cost is not None and not all(one.has_price for ones in by_model.values() for one in ones):
         message = "--max-cost is given, and there is an endpoint without a price."
         raise KnownError("usage", message, "Give the prices in the file of --endpoints, or --max-total-tokens.")
-    files = [resolve(model).path for model in models]
-    for name, path in zip(named, files, strict=True):
+    files = [None if is_checkpoint(model) else resolve(model).path for model in models]
+    for model, name, path in zip(models, named, files, strict=True):
+        if path is None:
+            yield _checkpoint_answerer(model, name, arguments, terminal)
+            continue
         yield engine_answerer(
             path,
             name=name,
@@ -123,6 +129,42 @@ def open_models(
     limit, tally = SpendingLimit(arguments.max_total_tokens, arguments.max_cost), Tally()
     for endpoints in by_model.values():
         yield nullcontext(ServerAnswerer(endpoints, limit, terminal.note, tally=tally))
+
+
+def is_checkpoint(model: str) -> bool:
+    """Whether transformers has to run it: a folder, or a name on the hub."""
+    return Path(model).expanduser().is_dir() or is_on_the_hub(model)
+
+
+def _name_of(model: str) -> str:
+    """The name of a model for tables and files; that of a run where its folder is one of those that all runs have."""
+    if not is_checkpoint(model):
+        return model_of(Path(model).stem) if "/" in model or model.endswith(".gguf") else model
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        return model.removeprefix(HUB)
+    folder = folder.resolve()
+    if folder.name == "final":
+        return folder.parent.name
+    return f"{folder.parent.name}-{folder.name}" if folder.name.startswith("checkpoint-") else folder.name
+
+
+@contextmanager
+def _checkpoint_answerer(
+    model: str, name: str, arguments: argparse.Namespace, terminal: Terminal
+) -> Iterator[ModelAnswerer]:
+    environment.check_packages("Asking a checkpoint", "torch", "transformers")
+    from belle.training.export.checkpoint_answerer import CheckpointAnswerer
+
+    terminal.progress(f"loading {name}")
+    yield CheckpointAnswerer(
+        model,
+        name=name,
+        template=arguments.template,
+        batch_size=arguments.parallel,
+        threads=arguments.threads,
+        say=terminal.note,
+    )
 
 
 def file_name(model: str) -> str:

@@ -37,6 +37,7 @@ from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
+    from belle.training.model.batch_decoding import Continuation
     from belle.training.recipe.schema import PrecisionName
 
 # Batches per process that are sorted by length together and written to the file together.
@@ -170,52 +171,37 @@ class BatchAnswerer:
 
         With ZeRO-3 all processes call it together: one with an empty batch takes part in gathering the layers.
         """
-        import torch
-        from transformers import GenerationConfig, LogitsProcessorList
-
-        from belle.training.model.sampling import answer_seed, left_padded, sampling_processors
+        from belle.training.model.batch_decoding import DecodingRules, continue_prompts
+        from belle.training.model.sampling import answer_seed
 
         if not questions and not self.spread:
             return []
         prompts = [question.ids for question in questions] or [[self._ends[0]]]
-        pad = int(self.tokenizer.pad_token_id)
-        ids, mask = left_padded(prompts, pad)
         request = self._request
-        processors = LogitsProcessorList()
-        if request.temperature and questions:
-            processors = sampling_processors(
-                [answer_seed(request.seed, 0, question.number) for question in questions],
-                self._process.device,
-                temperature=request.temperature,
+        written = continue_prompts(
+            self.model,
+            self.tokenizer,
+            prompts,
+            DecodingRules(
+                request.temperature if questions else 0.0,
+                self._ends,
+                int(self.tokenizer.pad_token_id),
                 top_k=request.top_k,
                 top_p=request.top_p,
-            )
-        with torch.no_grad():
-            written = self.model.generate(
-                input_ids=ids.to(self._process.device),
-                attention_mask=mask.to(self._process.device),
-                generation_config=GenerationConfig(
-                    max_new_tokens=self._request.max_tokens if questions else 1,
-                    do_sample=False,
-                    repetition_penalty=self._request.repeat_penalty,
-                    eos_token_id=self._ends,
-                    pad_token_id=pad,
-                ),
-                logits_processor=processors,
-                synced_gpus=self.spread and self._process.world_size > 1,
-            )
-        return [self._row(q, written[k, ids.shape[1] :].tolist()) for k, q in enumerate(questions)]
+                repeat_penalty=request.repeat_penalty,
+            ),
+            limits=[request.max_tokens if questions else 1] * len(prompts),
+            seeds=[answer_seed(request.seed, 0, question.number) for question in questions],
+            synced=self.spread and self._process.world_size > 1,
+        )
+        return [self._row(question, one) for question, one in zip(questions, written, strict=False)]
 
-    def _row(self, question: EncodedQuestion, tokens: list[int]) -> dict[str, Any]:
-        end = next((k for k, token in enumerate(tokens) if token in self._ends), None)
-        ids = tokens if end is None else tokens[:end]
-        text = answer_text(self.tokenizer, self.template, ids)
-        return {**output_row(question, text), "tokens": len(ids), "finished": end is not None}
+    def _row(self, question: EncodedQuestion, written: Continuation) -> dict[str, Any]:
+        text = answer_text(self.tokenizer, self.template, written.ids)
+        return {**output_row(question, text), "tokens": len(written.ids), "finished": written.finished}
 
     def _load(self) -> Any:
         import contextlib
-
-        from transformers import GenerationConfig
 
         config = None
         if self._request.deepspeed is not None:
@@ -224,10 +210,7 @@ class BatchAnswerer:
             config = inference_config(self._request.deepspeed, precision=self._precision.name)
             deepspeed = start_deepspeed(self._process)
         with partitioned_loading(config) if config is not None else contextlib.nullcontext():
-            model = _load_model(self._request.model, self._precision.compute_dtype)
-        # The checkpoint's own settings would be merged with those of the request.
-        model.generation_config = GenerationConfig()
-        model.requires_grad_(False).eval()
+            model = load_answering_model(self._request.model, self._precision.compute_dtype)
         if config is None:
             return model.to(self._process.device)
         # Its hooks gather the layers; it has to live as long as the model.
@@ -260,7 +243,13 @@ def _answer_all(answerer: BatchAnswerer, window: Sequence[EncodedQuestion], rank
     return [rows[question.number] for question in window]
 
 
-def _load_model(name: str, dtype: Any) -> Any:
+def load_answering_model(name: str, dtype: Any) -> Any:
+    """The causal language model of a checkpoint or an adapter, which does not learn.
+
+    Raises KnownError("model_missing"), and those of `belle.pretrained`.
+    """
+    from transformers import GenerationConfig
+
     adapter = is_adapter(Path(name))
     try:
         base = read_adapter_base(Path(name)) if adapter else name
@@ -274,4 +263,6 @@ def _load_model(name: str, dtype: Any) -> Any:
         ) from error
     if adapter:
         model = load_adapter(model, name, autocast_adapter_dtype=False)
-    return model
+    # The checkpoint's own settings would be merged with those of the request.
+    model.generation_config = GenerationConfig()
+    return model.requires_grad_(False).eval()
