@@ -129,7 +129,11 @@ class ChatClient:
 
     async def _send(self, request: RowRequest, load: EndpointLoad) -> ChatReply:
         endpoint = load.endpoint
-        status, headers, data = await self._post(endpoint, request.body(endpoint.model))
+        form = load.schema_form
+        status, headers, data = await self._post(endpoint, request.body(endpoint.model, form))
+        if request.schema is not None and form == "json_schema" and _knows_json_object_alone(status, data):
+            load.schema_form = "json_object"
+            status, headers, data = await self._post(endpoint, request.body(endpoint.model, "json_object"))
         if status in _OVERLOADED:
             raise _OverloadedError(_said(endpoint, status, data), retry_seconds(headers))
         if status in _BROKEN or status > 500:
@@ -243,6 +247,11 @@ class _RefusedError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _knows_json_object_alone(status: int, data: bytes) -> bool:
+    """Whether the server complains that a `response_format` of the type json_schema is not json_object."""
+    return status in (400, 422, 500) and b"json_schema" in data and b"json_object" in data
 
 
 async def _limited(response: httpx2.Response) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from belle.clients.chat.endpoints import Endpoint
+from belle.clients.chat.requests import SchemaForm
 
 _FIRST_LIMIT = 8.0
 _FAILURES_IN_A_ROW = 3
@@ -30,6 +31,7 @@ class EndpointLoad:
     Attributes:
         in_flight: requests there now.
         paused_until: by the clock; no request before.
+        schema_form: how it takes the JSON schema of an answer.
         refused: why the endpoint is of no use in this run, a clause with its address; "" while it is of use.
     """
 
@@ -37,6 +39,7 @@ class EndpointLoad:
         self.endpoint = endpoint
         self.in_flight = 0
         self.paused_until = 0.0
+        self.schema_form: SchemaForm = "json_schema"
         self.refused = ""
         self._clock = clock
         self._limit = min(_FIRST_LIMIT, float(endpoint.limit))

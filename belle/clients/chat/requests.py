@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+SchemaForm = Literal["json_schema", "json_object"]
+"""How `response_format` carries a schema: as OpenAI and vLLM have it, or as the server of llama-cpp-python does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class RowRequest:
     schema: Mapping[str, Any] | None = None
     decoding: Decoding = field(default_factory=Decoding)
 
-    def body(self, model: str) -> dict[str, Any]:
+    def body(self, model: str, schema_form: SchemaForm = "json_schema") -> dict[str, Any]:
         """What is sent to `/chat/completions`."""
         decoding = self.decoding
         optional = {
@@ -61,7 +64,9 @@ class RowRequest:
         body |= {name: value for name, value in optional.items() if value is not None}
         if decoding.logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": decoding.logprobs}
-        if self.schema is not None:
+        if self.schema is not None and schema_form == "json_object":
+            body["response_format"] = {"type": "json_object", "schema": dict(self.schema)}
+        elif self.schema is not None:
             schema = {"name": "answer", "schema": dict(self.schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body | dict(decoding.extra)

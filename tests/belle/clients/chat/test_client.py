@@ -261,3 +261,24 @@ def test_offline_mode_refuses_other_computers_and_not_this_one(monkeypatch: pyte
         run([Endpoint("http://10.255.255.1/v1", "m")], ["a"])
     assert caught.value.kind == "offline"
     assert "answers" in network.USES
+
+
+def test_a_server_that_knows_json_object_alone_gets_the_schema_in_its_form() -> None:
+    forms: list[str] = []
+
+    def script(body: dict[str, Any]) -> Response:
+        form = body["response_format"]
+        forms.append(form["type"])
+        if form["type"] == "json_schema":
+            return complaint(500, "response_format.type: input 'json_schema' should be 'text' or 'json_object'")
+        assert form["schema"] == {"type": "object"}
+        return answer("{}")
+
+    async def work() -> list[ChatReply]:
+        async with ChatClient([Endpoint(server.url, "m")]) as client:
+            return [await client.complete(request(text, schema={"type": "object"})) for text in "abc"]
+
+    with chat_server(script) as server:
+        replies = asyncio.run(work())
+    assert [reply.choices[0].value for reply in replies] == [{}, {}, {}]
+    assert forms == ["json_schema", *["json_object"] * 3]
