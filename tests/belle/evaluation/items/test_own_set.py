@@ -36,7 +36,10 @@ COMPLETE = (
     "code",
     "generation",
     "math",
+    "multi-turn",
     "open qa",
+    "summarization",
+    "translation",
 )
 """The classes that have all their items."""
 
