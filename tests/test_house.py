@@ -22,33 +22,35 @@ belle/prompts        →  the ground
 belle/gguf           →  the ground
 belle/models         →  the ground
 belle/report         →  the ground
+belle/search         →  the ground
 belle/clients        →  the ground
 belle/pretrained.py  →  the ground, belle/clients
 belle/data           →  the ground, belle/prompts, belle/clients, belle/report
 belle/engine         →  the ground, belle/prompts, belle/gguf
 belle/doctor         →  the ground, belle/models, belle/engine
+belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
                         belle/report
 belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, belle/pretrained.py, belle/engine,
-                        belle/report
+                        belle/dialogue, belle/report
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
-                        belle/doctor, belle/training, belle/evaluation, belle/report, belle/server, convert,
-                        desktop/store, desktop/chat/prompt_path.py, desktop/chat/saved_states.py,
-                        desktop/chat/titles.py
+                        belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/report, belle/server,
+                        convert, desktop/store, desktop/chat/prompt_path.py, desktop/chat/saved_states.py,
+                        desktop/chat/titles.py, desktop/chat/strategies/saved_answers.py
 desktop/i18n         →  the ground
 desktop/crashes      →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
 desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/documents/cited.py, desktop/markup,
                         desktop/store
-desktop/documents    →  the ground, desktop/store
+desktop/documents    →  the ground, belle/search, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/commands.py, desktop/i18n
 desktop/model_settings.py  →  the ground, belle/gguf, belle/engine/process/commands.py, desktop/settings.py
-desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,
-                        desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py,
-                        desktop/model_settings.py
+desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, belle/search,
+                        belle/dialogue, desktop/store, desktop/documents, desktop/i18n, desktop/exchange,
+                        desktop/settings.py, desktop/model_settings.py
 desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, belle/engine,
                         convert/install/folder.py, convert/install/library.py, convert/install/local.py,
                         desktop/settings.py, desktop/model_settings.py
@@ -84,11 +86,13 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/gguf": (*QT, *TORCH, "sqlite3"),
     "belle/models": (*QT, *TORCH, *LLAMA, "numpy"),
     "belle/report": (*QT, *TORCH, *LLAMA),
+    "belle/search": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/clients": (*QT, *TORCH, *LLAMA, "numpy"),
     "belle/pretrained.py": (*QT, *LLAMA),
     "belle/data": (*QT, *LLAMA),
     "belle/engine": (*QT, *TORCH),
     "belle/doctor": (*QT, *TORCH, *LLAMA),
+    "belle/dialogue": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/training": (*QT, *LLAMA),
     "belle/evaluation": QT,
     "belle/server": (*QT, *TORCH, *LLAMA, "numpy"),

@@ -73,6 +73,12 @@ _EN = {
     "attached": "{name}: {lines} line(s), for the next question",
     "attached_none": "No file goes with the next question. /file PATH attaches one.",
     "copied": "Copied {count} characters.",
+    "provisional": "(provisional: it is thought about now)",
+    "scratchpad_none": "The scratchpad is empty. /scratchpad NAME = VALUE notes a fact.",
+    "scratchpad_set": "(noted: {name} = {value})",
+    "scratchpad_same": "(nothing has changed)",
+    "scratchpad_removed": "Removed from the scratchpad: {name}",
+    "scratchpad_unknown": "There is no {name} in the scratchpad. /scratchpad shows what there is.",
     "sent": "What the model has read (template: {template}):",
     "model": (
         "{title} · {parameters} · {quantization} · context {context} tokens · {device} · template {template}\n{path}"
@@ -89,6 +95,7 @@ _EN = {
         "                thinking (on, off, auto), context (refuse, oldest, middle, summary); “/set” shows them\n"
         "/show           show what the model has really read\n"
         "/stats          figures of the last answer\n"
+        "/scratchpad     with --strategy: show the noted facts; NAME = VALUE notes one, “NAME =” removes it\n"
         "/save FILE      save the conversation (Markdown, or JSON when FILE ends in .json)\n"
         "/load FILE      go on with a conversation that was saved as JSON\n"
         "/quit           end (also Ctrl-D)\n"
@@ -200,6 +207,12 @@ _ZH = {
     "attached": "{name}：{lines} 行，将随下一个问题发送。",
     "attached_none": "下一个问题不附带文件。用 “/file 路径” 添加。",
     "copied": "已复制 {count} 个字符。",
+    "provisional": "（暂时的回答：正在仔细思考）",
+    "scratchpad_none": "便笺是空的。用 “/scratchpad 名称 = 内容” 记下一条事实。",
+    "scratchpad_set": "（已记下：{name} = {value}）",
+    "scratchpad_same": "（没有变化）",
+    "scratchpad_removed": "已从便笺中删除：{name}",
+    "scratchpad_unknown": "便笺中没有 {name}。/scratchpad 显示全部。",
     "sent": "模型实际读到的内容（模板：{template}）：",
     "model": "{title} · {parameters} · {quantization} · 上下文 {context} 词元 · {device} · 模板 {template}\n{path}",
     "help": (
@@ -214,6 +227,7 @@ _ZH = {
         "                thinking（on、off、auto）、context（refuse、oldest、middle、summary）；“/set” 显示全部\n"
         "/show           显示模型实际读到的内容\n"
         "/stats          上一个回答的统计\n"
+        "/scratchpad     使用 --strategy 时：显示记下的事实；“名称 = 内容” 记下一条，“名称 =” 删除\n"
         "/save 文件      保存对话（Markdown；文件名以 .json 结尾则为 JSON）\n"
         "/load 文件      继续一个以 JSON 保存的对话\n"
         "/quit           结束（也可按 Ctrl-D）\n"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from belle.documents import parse_json_row
 from belle.errors import KnownError
+from belle.search.terms import index_terms
 from belle.texts import json_text
 from desktop.documents.folders import FoundFile
 from desktop.documents.index_tables import make_tables
 from desktop.documents.reader_process import IndexedPassage
 from desktop.documents.readers import FileState
-from desktop.documents.terms import index_terms
 from desktop.store.database import Database
 
 _BATCH = 100

@@ -19,12 +19,12 @@ from typing import Any
 
 from belle.documents import parse_json_row
 from belle.errors import KnownError
+from belle.search.terms import index_terms
 from belle.texts import json_text, utf8
 from desktop.documents.blocks import unreadable
 from desktop.documents.folders import documents_in
 from desktop.documents.passages import split
 from desktop.documents.readers import open_document, read_blocks
-from desktop.documents.terms import index_terms
 
 MOST_MEMORY = 3 << 30
 """Bytes of address space."""

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from belle.search.terms import asked_pages, index_terms, query_terms
 from desktop.documents.cited import CitedPassage
 from desktop.documents.index_tables import has_tables
 from desktop.documents.passages import Passage
-from desktop.documents.terms import asked_pages, index_terms, query_terms
 from desktop.store.database import Database
 
 MOST_PASSAGES = 12

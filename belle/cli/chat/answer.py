@@ -6,7 +6,9 @@ import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from belle.cli.chat.settings import AnswerSettings
 from belle.cli.chat.transcript import ChatPrompt
@@ -17,6 +19,9 @@ from belle.engine.process.commands import Generate, ListTemplates
 from belle.engine.process.events import ContextCut, Done, Event, Prefill, Summarised, Text, Thinking
 from belle.errors import KnownError
 from belle.prompts import Message
+
+if TYPE_CHECKING:
+    from belle.dialogue.turn_record import TurnRecord
 
 _LONG_PREFILL = 256
 """From this number of new tokens on, the progress of prefill is shown."""
@@ -31,12 +36,14 @@ class Answered:
         left_out: indices of the messages that the prompt did not contain.
         summary: that the prompt contained in their place; empty for none.
         new_summary: the same where it was made for this prompt; empty where it was made before.
+        record: how a strategy came to the answer; None where none was used.
     """
 
     done: Done
     left_out: tuple[int, ...] = ()
     summary: str = ""
     new_summary: str = ""
+    record: TurnRecord | None = None
 
 
 class Answerer:
@@ -117,26 +124,14 @@ class Answerer:
         return option.text
 
     def _events(self, request: Generate) -> Iterator[Event]:
-        """The engine's events; the first Ctrl-C stops the answer, the second ends the program.
+        """The engine's events, until the first Ctrl-C."""
 
-        By a handler: a KeyboardInterrupt could be raised in the middle of writing a piece of the answer, and the engine
-        takes the first one for the wish to stop.
-        """
-        stopping = False
-
-        def on_interrupt(*_: object) -> None:
-            nonlocal stopping
-            if stopping:
-                raise SystemExit(_INTERRUPTED)
-            stopping = True
-            # In a thread: this handler may have interrupted the client while that holds its lock.
+        def stop() -> None:
+            # In a thread: the handler may have interrupted the client while that holds its lock.
             threading.Thread(target=self.engine.client.stop, args=(request.id,)).start()
 
-        before = signal.signal(signal.SIGINT, on_interrupt)
-        try:
+        with stopping_at_interrupt(stop):
             yield from self.engine.generate(request)
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def _show(self, event: Prefill) -> None:
         if event.total < _LONG_PREFILL or event.done >= event.total:
@@ -146,3 +141,26 @@ class Answerer:
             self._terminal.progress(say("prefill", percent=percent))
         else:
             self._terminal.progress(say("prefill_left", percent=percent, seconds=max(1, round(event.seconds_left))))
+
+
+@contextmanager
+def stopping_at_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C calls `stop`, which is to end an answer, the second ends the program by SystemExit.
+
+    By a handler: a KeyboardInterrupt could be raised in the middle of writing a piece of the answer, and the engine
+    takes the first one for the wish to stop.
+    """
+    stopping = False
+
+    def on_interrupt(*_: object) -> None:
+        nonlocal stopping
+        if stopping:
+            raise SystemExit(_INTERRUPTED)
+        stopping = True
+        stop()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

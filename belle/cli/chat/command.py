@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from belle.cli.chat.settings import POLICIES, AnswerSettings
 from belle.cli.chat.transcript import Transcript
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.blocking import open_engine
+from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.commands import Load, Overflow, Sampling
 from belle.engine.process.events import Done
 from belle.errors import KnownError
@@ -33,8 +34,12 @@ from belle.texts import json_text
 # What opens the store is imported by the functions that need it.
 if TYPE_CHECKING:
     from belle.cli.chat.shared import SharedConversation
+    from belle.cli.chat.strategy import StrategyAnswerer
+    from belle.dialogue.events import Mind
+    from belle.dialogue.turn_record import TurnRecord
 
 _SILENT_S = 1.0
+_PROMPT_CACHE = 512 << 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +71,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=input_file,
         metavar="PATH",
-        help="a text that goes with the (first) question: plain text, Markdown, source code; repeatable",
+        help="a text that goes with the (first) question: plain text, Markdown, source code; repeatable. With a "
+        "strategy it is a document that the model can search",
     )
+    steps = parser.add_argument_group(
+        "strategies", "The model works in steps, which are shown, and may use tools: calculator, calendar, search."
+    )
+    steps.add_argument(
+        "--strategy",
+        choices=("plain", "react", "duma", "raise"),
+        default="plain",
+        help="plain (default); react: thoughts and actions; duma: a fast answer, and a slow mind where that is in "
+        "doubt; raise: react with a scratchpad and examples from your saved conversations",
+    )
+    steps.add_argument("--slow", type=path_or_name, metavar="MODEL", help="duma's slow mind (default: the same model)")
     shared = parser.add_argument_group("conversations", "Those of the window. Without these, nothing is kept.")
     which = shared.add_mutually_exclusive_group()
     which.add_argument("-c", "--continue", action="store_true", dest="goes_on", help="go on with the latest one")
@@ -112,7 +129,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Load the model and chat. Returns the exit status; raises KnownError."""
     terminal = Terminal()
     question, piped = _question(arguments)
-    attachments = [*piped, *(read_attachment(path) for path in arguments.file)]
+    files = [read_attachment(path) for path in arguments.file]
+    attachments = [*piped, *(files if arguments.strategy == "plain" else [])]
+    if arguments.slow and arguments.strategy != "duma":
+        raise KnownError("usage", "--slow belongs to --strategy duma.", "Leave it out, or choose that strategy.")
     opened = _opened(arguments)
     model = resolve(arguments.model or opened.model or STARTER)
     load = Load(str(model.path), n_ctx=arguments.ctx, template=_template(arguments.template, model))
@@ -128,7 +148,11 @@ def run(arguments: argparse.Namespace) -> int:
     def on_safer_mode() -> None:
         terminal.note(say("safer_mode"))
 
-    with open_engine(load, on_loading=on_loading, on_safer_mode=on_safer_mode) as engine:
+    if arguments.strategy == "duma" and not arguments.slow:
+        load = replace(load, prompt_cache=_PROMPT_CACHE)  # both minds' prompts take turns in one context
+    with ExitStack() as stack:
+        engine = stack.enter_context(open_engine(load, on_loading=on_loading, on_safer_mode=on_safer_mode))
+        strategy = _strategy(arguments, engine, files, terminal=terminal, stack=stack, transcript=opened.transcript)
         terminal.clear()
         chat_model = ChatModel(engine, model, load, terminal)
         chat_model.introduce(ask=question is None)
@@ -141,6 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
             write=None if arguments.json else _write,
             asks=question is None and terminal.interactive,
             shared=opened.shared,
+            strategy=strategy,
         )
         if opened.shared is not None:
             _take_over(arguments, conversation)
@@ -149,6 +174,34 @@ def run(arguments: argparse.Namespace) -> int:
             return ChatSession(conversation, terminal, history=history, attachments=attachments).run()
         conversation.attachments = attachments
         return _answer_once(conversation, question, as_json=arguments.json)
+
+
+def _strategy(
+    arguments: argparse.Namespace,
+    engine: BlockingEngine,
+    files: list[Attachment],
+    *,
+    terminal: Terminal,
+    stack: ExitStack,
+    transcript: Transcript,
+) -> StrategyAnswerer | None:
+    """What answers in steps; None for plain answers. Raises KnownError when the slow model cannot be loaded."""
+    if arguments.strategy == "plain":
+        return None
+    from belle.cli.chat.shared import saved_answers_with
+    from belle.cli.chat.strategy import StrategyAnswerer, resources_of
+
+    minds: dict[Mind, BlockingEngine] = {"fast": engine}
+    if arguments.slow:
+        slow = resolve(arguments.slow)
+
+        def on_loading(fraction: float) -> None:
+            terminal.progress(say("loading", title=slow.title, percent=round(fraction * 100)))
+
+        load = Load(str(slow.path), n_ctx=arguments.ctx, template=slow.template, threads=arguments.threads)
+        minds["slow"] = stack.enter_context(open_engine(load, on_loading=on_loading))
+    resources = resources_of({file.name: file.text for file in files}, saved_answers_with)
+    return StrategyAnswerer(arguments.strategy, minds, resources, terminal, transcript)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +250,19 @@ def _answer_once(conversation: ChatConversation, question: str, *, as_json: bool
         conversation.end()
     assert done is not None  # nobody was asked anything
     if as_json:
-        print(json_text(_as_json(done)))
+        print(json_text(_as_json(done, conversation.last_record)))
     return 130 if done.reason == "stopped" else 0
 
 
-def _as_json(done: Done) -> dict[str, object]:
+def _as_json(done: Done, record: TurnRecord | None) -> dict[str, object]:
     stats = asdict(done.stats)
     tokens = ("prompt_tokens", "reused_tokens", "completion_tokens")
     figures = (*tokens, "ttft_s", "tokens_per_s", "drafted_tokens", "accepted_tokens")
     result: dict[str, object] = {"text": done.text, "stop_reason": done.reason}
     result |= {name: stats[name] for name in figures}
-    if done.thinking:
+    if record is not None:
+        result |= {"dialogue": record.fields}
+    elif done.thinking:
         result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
     return result
 

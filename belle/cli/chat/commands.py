@@ -47,6 +47,8 @@ class Commands:
             "/save": self._save,
             "/load": self._load,
         }
+        if conversation.strategy is not None:
+            self._commands = {**self._commands, "/scratchpad": self._scratchpad}
 
     @property
     def names(self) -> list[str]:
@@ -186,6 +188,17 @@ class Commands:
         if stats.drafted_tokens:
             words = say("guesses", accepted=stats.accepted_tokens, drafted=stats.drafted_tokens)
             self._terminal.note(words, style="")
+
+    def _scratchpad(self, text: str) -> None:
+        from belle.cli.chat.strategy import edit_scratchpad
+
+        strategy = self._conversation.strategy
+        assert strategy is not None  # otherwise there is no such command
+        if text:
+            self._terminal.note(edit_scratchpad(strategy.facts, text))
+        else:
+            facts = [f"{name} = {value}" for name, value in strategy.facts.items()]
+            self._terminal.note("\n".join(facts) or say("scratchpad_none"), style="")
 
     def _save(self, name: str) -> None:
         if not name:

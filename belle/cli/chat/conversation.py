@@ -18,6 +18,8 @@ from belle.errors import KnownError
 
 if TYPE_CHECKING:
     from belle.cli.chat.shared import SharedConversation
+    from belle.cli.chat.strategy import StrategyAnswerer
+    from belle.dialogue.turn_record import TurnRecord
 
 _STATUS: Mapping[StopReason, str] = {"stopped": "stopped", "length": "length", "context_full": "length"}
 """The status of an answer that did not end by itself."""
@@ -31,6 +33,7 @@ class ChatConversation:
         write: shows the pieces of an answer; None to show nothing.
         asks: whether a person can be asked what to do when the context is full.
         shared: None for a conversation that is held in memory.
+        strategy: answers in the place of `answerer`; None for plain answers.
     """
 
     def __init__(
@@ -43,12 +46,15 @@ class ChatConversation:
         write: Callable[[str], None] | None,
         asks: bool = False,
         shared: SharedConversation | None = None,
+        strategy: StrategyAnswerer | None = None,
     ) -> None:
         self.transcript = transcript
         self.model = model
         self.attachments: list[Attachment] = []
         self.last: Done | None = None
+        self.last_record: TurnRecord | None = None
         self.shared = shared
+        self.strategy = strategy
         self._answerer = answerer
         self._terminal = terminal
         self._write = write
@@ -93,6 +99,8 @@ class ChatConversation:
         self._save_elsewhere()
         self.transcript = transcript
         self.attachments = []
+        if self.strategy is not None:
+            self.strategy.begin(transcript)
         if self.shared is not None:
             self.shared.begin_anew(self.settings.overflow)
 
@@ -126,7 +134,8 @@ class ChatConversation:
 
     def rendered(self) -> str:
         """What the model really reads. Raises KnownError."""
-        return self._answerer.rendered(self.transcript.as_read())
+        steps = self.strategy.read if self.strategy is not None else ()
+        return self._answerer.rendered(steps or self.transcript.as_read())
 
     def save(self) -> None:
         """Write what the store does not have; where it refuses, say so once and try again the next time."""
@@ -182,7 +191,7 @@ class ChatConversation:
         if answered is None:
             return None
         done = answered.done
-        self.last = done
+        self.last, self.last_record = done, answered.record
         self._end_line(done.text)
         if not done.text:
             self._remove(question, ("stopped" if done.reason == "stopped" else "error") if is_new else "")
@@ -212,14 +221,14 @@ class ChatConversation:
             if self._write is not None:
                 self._write(text)
 
+        name = self.shared.state_name if self.shared is not None else ""
+        shown = write if self._write is not None else None
+        if self.strategy is not None:
+            return self.strategy.answer(self.transcript, self.settings, write=shown, conversation=name)
         prompt = self.transcript.prompt()
         if self.settings.overflow != "summarise":  # the summary stays, for when this policy is chosen again
             prompt = replace(prompt, summary="", summarised=())
-        return self._answerer.answer(
-            prompt,
-            write=write if self._write is not None else None,
-            conversation=self.shared.state_name if self.shared is not None else "",
-        )
+        return self._answerer.answer(prompt, write=shown, conversation=name)
 
     def _end_line(self, text: str) -> None:
         if self._write is not None and not text.endswith("\n"):
@@ -236,6 +245,8 @@ class ChatConversation:
         if not done.text:
             return
         stats = {name: value for name, value in asdict(done.stats).items() if value is not None}
+        if answered.record is not None:
+            stats["dialogue"] = answered.record.fields
         self.transcript.messages.append(
             ChatMessage(
                 "assistant",

@@ -20,6 +20,7 @@ from belle.engine.process.commands import Overflow
 from belle.errors import KnownError
 from desktop.chat.prompt_path import covered_by, with_attachments
 from desktop.chat.saved_states import state_name
+from desktop.chat.strategies.saved_answers import SavedAnswer, saved_answers
 from desktop.chat.titles import title_of
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 from desktop.store.records import OVERFLOWS
@@ -196,6 +197,17 @@ def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
         if conversation.overflow == "summarise" and transcript.left_out:
             transcript.read_summary = summary.text
     return conversation, transcript
+
+
+def saved_answers_with(text: str) -> list[SavedAnswer]:
+    """Answers of all conversations that have to do with a text; none where the store cannot be read."""
+    if not paths.database_file().exists():
+        return []
+    try:
+        with _reading() as store:
+            return saved_answers(store, text)
+    except StoreError:
+        return []
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from desktop.documents.blocks import DocumentBlock
 from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.documents.passages import LONGEST_PASSAGE, Passage, approximate_tokens, split
 from desktop.documents.prompt import with_sources, within
-from desktop.documents.terms import asked_pages, index_terms, query_terms
+from belle.search.terms import asked_pages, index_terms, query_terms
 
 
 def test_small_paragraphs_are_joined_within_their_page_and_heading() -> None:

@@ -1,0 +1,42 @@
+"""RAISE's scratchpad: facts of a conversation, as names with values, that the model and the person may both change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from belle.dialogue.events import FactChanged
+from belle.dialogue.quoting import one_line
+from belle.dialogue.syntax import LONGEST_VALUE
+
+MOST_FACTS = 24
+"""The oldest ones leave: every prompt has all of them."""
+_LONGEST_KEY = 60
+
+
+class Scratchpad:
+    """The facts, in the order in which they were noted. What is noted is one line without square brackets."""
+
+    def __init__(self, facts: Mapping[str, str]) -> None:
+        self.facts = dict(facts)
+
+    def note(self, key: str, value: str) -> FactChanged | None:
+        """Note a fact, in the place of one of the same name. None where nothing has changed."""
+        key, value = one_line(key, _LONGEST_KEY), one_line(value, LONGEST_VALUE)
+        if not key or not value or self.facts.get(key) == value:
+            return None
+        self.facts[key] = value
+        while len(self.facts) > MOST_FACTS:
+            del self.facts[next(iter(self.facts))]
+        return FactChanged(key, value)
+
+    def note_result(self, tool: str, argument: str, result: str) -> FactChanged | None:
+        """Note the result of a tool, where it is as short as a fact."""
+        return self.note(f"{tool} {argument}", result) if len(result) <= LONGEST_VALUE else None
+
+    def remove(self, key: str) -> bool:
+        """Remove a fact; False where there is none of this name."""
+        return self.facts.pop(key, None) is not None
+
+    def lines(self) -> list[str]:
+        """The facts, one a line."""
+        return [f"{key} = {value}" for key, value in self.facts.items()]

@@ -1,0 +1,1 @@
+"""What a strategy may use: tools that read, and change nothing."""

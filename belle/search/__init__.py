@@ -1,0 +1,1 @@
+"""Search by words: the terms of a text, and ranking by them."""

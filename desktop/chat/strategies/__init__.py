@@ -1,0 +1,1 @@
+"""Answers in steps in the window: strategies of `belle.dialogue` with its tools."""
