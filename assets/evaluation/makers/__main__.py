@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from assets.evaluation.makers import code, math
+from assets.evaluation.makers import code, extract, math
 from assets.evaluation.makers.draft import Draft, identity
 
 OWN = Path(__file__).resolve().parent.parent / "own"
 
 MAKERS: Mapping[str, Sequence[Callable[[], Sequence[Draft]]]] = {
     "code": (code.drafts,),
+    "extract": (extract.drafts,),
     "math": (math.drafts,),
 }
 """The makers of each class."""

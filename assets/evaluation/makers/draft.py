@@ -87,8 +87,8 @@ def value_schema(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return object_schema(value)
     if isinstance(value, list):
-        items = [value_schema(item) for item in value]
-        return {"type": "array", "prefixItems": items, "minItems": len(value), "maxItems": len(value)}
+        items = {"prefixItems": [value_schema(item) for item in value]} if value else {}
+        return {"type": "array", **items, "minItems": len(value), "maxItems": len(value)}
     return {"const": value}
 
 

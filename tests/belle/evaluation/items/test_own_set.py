@@ -34,6 +34,7 @@ COMPLETE = (
     "brainstorming",
     "classification",
     "code",
+    "extract",
     "generation",
     "math",
     "multi-turn",
