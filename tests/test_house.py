@@ -32,7 +32,9 @@ belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
                         belle/report
 belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, belle/pretrained.py, belle/engine,
-                        belle/dialogue, belle/report
+                        belle/dialogue, belle/report, belle/server/access.py, belle/server/connection.py,
+                        belle/server/errors.py, belle/server/fields.py, belle/server/listening.py,
+                        belle/server/settings.py
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
@@ -263,7 +265,8 @@ NETWORK = (
 REACHES = {
     "belle/clients/chat/client.py": "answers of models on servers",
     "belle/clients/hub.py": "listings and downloads",
-    "belle/server/program.py": "listens",
+    "belle/evaluation/page/program.py": "serves the scoring page",
+    "belle/server/program.py": "serves a model",
     "belle/training/cluster/hosts.py": "asks a name server what this machine is called",
     "belle/training/cluster/launch.py": "other machines, by ssh",
     "belle/training/tracking/services.py": "wandb, mlflow, swanlab",
@@ -272,8 +275,9 @@ REACHES = {
 """Files that reach the network. Each asks `belle.network` first, which refuses and records."""
 
 DOES_NOT_REACH = {
+    "belle/evaluation/page/": "the requests that arrive at the socket of program.py",
     "belle/server/endpoints/": "requests and answers",
-    "belle/server/": "the requests that arrive at the socket of program.py",
+    "belle/server/": "the socket of program.py, and the requests that arrive at it",
     "belle/clients/copies.py": "looks into transformers' cache",
     "belle/clients/errors.py": "names the errors of huggingface_hub",
     "belle/data/files.py": "reads local parquet and arrow files; test_network_of_libraries.py traces it",

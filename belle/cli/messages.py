@@ -104,6 +104,7 @@ _EN = {
         'so does Enter between """ and """.\n'
         "Ctrl-C stops an answer, twice it ends the program."
     ),
+    "page_ready": "The page for “{set}” is at {address}\nIt answers this computer alone (Ctrl-C ends it).",
     "serve_new_token": "Token, shown only this once: {token}\nIt is kept in {path}.",
     "serve_token": "Clients show the token that is kept in {path}.",
     "serve_ready": "{title} answers as “{name}” at {address} (Ctrl-C ends it).",
@@ -235,6 +236,7 @@ _ZH = {
         '按 Alt-Enter（或先 Esc 再 Enter）或在行尾加 \\ 可换行；在 """ 与 """ 之间按 Enter 也是换行。\n'
         "Ctrl-C 停止当前回答，连按两次结束程序。"
     ),
+    "page_ready": "“{set}” 的评分页：{address}\n仅限本机访问（按 Ctrl-C 结束）。",
     "serve_new_token": "令牌（仅显示这一次）：{token}\n已保存在 {path}。",
     "serve_token": "客户端须出示保存在 {path} 中的令牌。",
     "serve_ready": "{title} 已就绪，模型名 “{name}”，地址 {address}（按 Ctrl-C 结束）。",

@@ -20,6 +20,7 @@ examples:
   belle eval judge results --set eval_set.json --prompts eval_prompt.json --url http://127.0.0.1:8000/v1 --model big
   belle eval judge results --set items.jsonl --judge model.gguf --pairs
   belle eval report results --set items.jsonl -o report.html
+  belle eval page results --set items.jsonl --judge model.gguf
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
 what is missing. The exit status is 1 where an answer, or a score, is still missing.
@@ -124,8 +125,42 @@ def _report(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _page(parser: argparse.ArgumentParser) -> None:
+    _explain_endpoints(parser)
+    parser.add_argument("folder", nargs="?", type=input_path, metavar="DIR", help="the folder of “belle eval run”")
+    parser.add_argument(
+        "--set", default="own", metavar="SET", help="the set that was asked, or BELLE's eval_set.json (default: own)"
+    )
+    parser.add_argument(
+        "--anchors",
+        type=output_file,
+        metavar="FILE",
+        help="where decisions are kept, and found again (default: DIR/anchors.jsonl)",
+    )
+    parser.add_argument("--by", metavar="NAME", help="who decides (default: the name of the user)")
+    parser.add_argument(
+        "--port", type=whole(0, (1 << 16) - 1), default=0, metavar="N", help="of 127.0.0.1 (default: any that is free)"
+    )
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="print the address, and open no browser"
+    )
+    parser.add_argument(
+        "--judge", type=path_or_name, metavar="MODEL", help="name of “belle models list”, or a GGUF file"
+    )
+    parser.add_argument(
+        "--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: our own prompts)"
+    )
+    parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
+    parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
+    add_server_options(parser, "a judge on a server", batches=False)
+    add_engine_options(parser, "a judge here")
+
+
 _COMMANDS = {
     "run": Subcommand("ask models the items of a set, and keep their answers", _run, "belle.cli.eval.run:run"),
     "judge": Subcommand("score the answers of a run, by rules and by a judge", _judge, "belle.cli.eval.judge:run"),
     "report": Subcommand("show the scores of models, with intervals", _report, "belle.cli.eval.report:run"),
+    "page": Subcommand(
+        "score answers by hand in a browser, and see what a judge says", _page, "belle.cli.eval.page:run"
+    ),
 }

@@ -40,19 +40,24 @@ All but url and model may be left out.
 """
 
 
-def add_server_options(parser: argparse.ArgumentParser, title: str) -> None:
-    """Declare the options that name servers."""
+def add_server_options(parser: argparse.ArgumentParser, title: str, *, batches: bool = True) -> None:
+    """Declare the options that name servers, and with `batches` files that are answered elsewhere."""
     servers = parser.add_argument_group(title)
     servers.add_argument("--endpoints", type=input_file, metavar="FILE", help="a TOML file of servers, see below")
     one_of = servers.add_mutually_exclusive_group()
     one_of.add_argument("--url", help="one server, such as http://127.0.0.1:8080/v1")
-    one_of.add_argument(
-        "--batch-out",
-        type=output_file,
-        metavar="FILE",
-        help="write the open questions to a batch file, to be answered elsewhere",
-    )
-    one_of.add_argument("--batch-in", type=input_file, metavar="FILE", help="take the answers from that batch's output")
+    if batches:
+        one_of.add_argument(
+            "--batch-out",
+            type=output_file,
+            metavar="FILE",
+            help="write the open questions to a batch file, to be answered elsewhere",
+        )
+        one_of.add_argument(
+            "--batch-in", type=input_file, metavar="FILE", help="take the answers from that batch's output"
+        )
+    else:
+        parser.set_defaults(batch_out=None, batch_in=None)
     servers.add_argument("--model", metavar="NAME", help="the name of the model at --url, or in a batch")
     servers.add_argument(
         "--key", default="", metavar="'$NAME'", help="the environment variable with the key of --url, in quotes"

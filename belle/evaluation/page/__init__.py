@@ -1,0 +1,1 @@
+"""The scoring page: one case in a browser, for a judge and for a person, whose decisions go to the anchor file."""
