@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from assets.evaluation.makers import code, extract, math
+from assets.evaluation.makers import closed_qa, code, extract, math
 from assets.evaluation.makers.draft import Draft, identity
 
 OWN = Path(__file__).resolve().parent.parent / "own"
 
 MAKERS: Mapping[str, Sequence[Callable[[], Sequence[Draft]]]] = {
+    "closed qa": (closed_qa.drafts,),
     "code": (code.drafts,),
     "extract": (extract.drafts,),
     "math": (math.drafts,),

@@ -33,6 +33,7 @@ BELLE = Path(os.environ.get("BELLE_EVAL_SET", "none"))
 COMPLETE = (
     "brainstorming",
     "classification",
+    "closed qa",
     "code",
     "extract",
     "generation",
