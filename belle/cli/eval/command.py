@@ -6,6 +6,7 @@ import argparse
 
 from belle.cli.arguments import input_file, input_path, output_file, output_folder, path_or_name, real, whole
 from belle.cli.eval.models import ENDPOINTS_HELP, add_engine_options, add_server_options
+from belle.cli.eval.strategies import add_strategy_options
 from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 
 _EPILOG = """\
@@ -62,9 +63,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     asking.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each answer (default: 1024)")
     asking.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
+    asking.add_argument("--class", dest="classes", action="append", metavar="NAME", help="one class alone; repeatable")
     asking.add_argument("--n", type=whole(1), metavar="N", help="the first N items alone")
     asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from number I on: 0/4 … 3/4")
     add_engine_options(parser, "models on this computer")
+    add_strategy_options(parser)
 
 
 def _judge(parser: argparse.ArgumentParser) -> None:

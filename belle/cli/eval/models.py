@@ -92,9 +92,12 @@ def add_engine_options(parser: argparse.ArgumentParser, title: str) -> None:
 
 
 def open_models(
-    models: Sequence[str], arguments: argparse.Namespace, terminal: Terminal
+    models: Sequence[str], arguments: argparse.Namespace, terminal: Terminal, *, prompt_cache: int = 0
 ) -> Iterator[AbstractContextManager[ModelAnswerer]]:
-    """One for each model, in the order of the command line, to be opened when its turn comes. Raises KnownError."""
+    """One for each model, in the order of the command line, to be opened when its turn comes.
+
+    `prompt_cache` is as of `belle.engine.process.commands.Load`. Raises KnownError.
+    """
     by_model: dict[str, list[Endpoint]] = defaultdict(list)
     for endpoint in read_endpoints(arguments.endpoints) if arguments.endpoints else []:
         by_model[endpoint.model].append(endpoint)
@@ -128,6 +131,7 @@ def open_models(
             n_ctx=arguments.ctx or _CTX_EACH * arguments.parallel,
             threads=arguments.threads,
             parallel=arguments.parallel,
+            prompt_cache=prompt_cache,
             on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
             on_safer_mode=lambda: terminal.note(say("safer_mode")),
         )

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 from belle import environment, units
 from belle.cli.eval.models import file_name, open_models
-from belle.cli.terminal import Terminal
+from belle.cli.eval.strategies import CONTEXT, PROMPT_CACHE, print_costs, stepping_answerers
+from belle.cli.terminal import Terminal, bar
 from belle.clients.chat.answer_file import RowShard, read_answers
 from belle.clients.chat.requests import Decoding
-from belle.evaluation.answers.answerer import ModelAnswerer
+from belle.errors import KnownError
+from belle.evaluation.answers.answerer import EngineAnswerer, ModelAnswerer, engine_answerer
 from belle.evaluation.answers.run import AnswerOptions, RunProgress, answer_set, turn_id
-from belle.evaluation.items.item import EvaluationItems
+from belle.evaluation.items.item import EvaluationItems, class_name
 from belle.evaluation.items.read import read_set
+from belle.models.catalog import resolve
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,21 +28,59 @@ def run(arguments: argparse.Namespace) -> int:
     environment.check_packages("belle eval", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
     items = read_set(arguments.set)
+    if arguments.classes:
+        items = _of_classes(items, arguments.classes)
     if arguments.n:
         items = replace(items, items=items.items[: arguments.n])
     options = AnswerOptions(
         arguments.system,
         Decoding(temperature=arguments.temperature, max_tokens=arguments.max_tokens, seed=arguments.seed),
         RowShard.parse(arguments.shard),
+        by_item=bool(arguments.strategy),
     )
+    if arguments.strategy:  # the seconds of a turn are its own
+        arguments.parallel, arguments.ctx = 1, arguments.ctx or CONTEXT
     complete = True
-    for opened in open_models(arguments.models, arguments, terminal):
-        with opened as answerer:
-            path = _answer_file(arguments.output, answerer.name, options.shard)
-            progress = _ask(items, answerer, path, options, terminal)
-            _print_table(items, answerer.name, path, options, progress)
-            complete &= progress.done == progress.total
+    files: dict[str, Path] = {}
+    cache = PROMPT_CACHE if arguments.strategy else 0
+    with ExitStack() as stack:
+        slow = _slow(arguments, terminal, stack)
+        for opened in open_models(arguments.models, arguments, terminal, prompt_cache=cache):
+            with opened as model:
+                for answerer in stepping_answerers(model, slow, arguments):
+                    path = files[answerer.name] = _answer_file(arguments.output, answerer.name, options.shard)
+                    progress = _ask(items, answerer, path, options, terminal)
+                    _print_table(items, answerer.name, path, options, progress)
+                    complete &= progress.done == progress.total
+    if arguments.strategy:
+        print_costs(files, [item.id for item in items.items])
     return 0 if complete or arguments.batch_out else 1
+
+
+def _of_classes(items: EvaluationItems, names: Sequence[str]) -> EvaluationItems:
+    """The items of some classes. Raises KnownError("usage")."""
+    wanted = {class_name(name) for name in names}
+    unknown = sorted(wanted - items.classes.keys())
+    if unknown:
+        message = f"{items.name} has no class “{unknown[0]}”."
+        raise KnownError("usage", message, f"Its classes are {', '.join(items.classes)}.")
+    return replace(items, items=tuple(item for item in items.items if item.category in wanted))
+
+
+def _slow(arguments: argparse.Namespace, terminal: Terminal, stack: ExitStack) -> EngineAnswerer | None:
+    """DUMA's slow mind; None where it is the same model. Raises KnownError."""
+    if not arguments.slow:
+        return None
+    if "duma" not in arguments.strategy:
+        raise KnownError("usage", "--slow belongs to --strategy duma.", "Leave it out, or choose that strategy.")
+    return stack.enter_context(
+        engine_answerer(
+            resolve(arguments.slow).path,
+            n_ctx=arguments.ctx,
+            threads=arguments.threads,
+            on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
+        )
+    )
 
 
 def _answer_file(folder: Path, model: str, shard: RowShard) -> Path:

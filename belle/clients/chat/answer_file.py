@@ -82,7 +82,8 @@ class AnswerFile:
         if isinstance(outcome, RequestError):
             self._file.append({"id": request.id, "failed": outcome.fields})
             return
-        self._file.append(asdict(outcome))
+        row = asdict(outcome)
+        self._file.append(row if outcome.record else {name: value for name, value in row.items() if name != "record"})
         self.answered.add(request.id)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from belle.clients.chat.requests import RowRequest
@@ -51,6 +51,7 @@ class ChatReply:
         build: what the server says of itself (`system_fingerprint`), "" where it says nothing.
         endpoint: the address that answered.
         asked_model: the name under which the model was asked for.
+        record: how the answer came about, as JSON values, where it took several steps.
     """
 
     id: str
@@ -61,6 +62,7 @@ class ChatReply:
     build: str = ""
     endpoint: str = ""
     asked_model: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_of_another_model(self) -> bool:

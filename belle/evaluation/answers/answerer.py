@@ -161,7 +161,7 @@ class EngineAnswerer:
     def __init__(self, engine: BlockingEngine, name: str, identity: Mapping[str, Any]) -> None:
         self.name = name
         self.identity = identity
-        self._engine = engine
+        self.engine = engine
         self._requests = 0
         self._under_way: dict[int, RowRequest] = {}
 
@@ -173,9 +173,9 @@ class EngineAnswerer:
             for request in requests:
                 self._requests += 1
                 asked[self._requests] = request
-                yield _generate(request, self._requests)
+                yield generate_of(request, self._requests)
 
-        for generate, end in self._engine.generate_all(numbered()):
+        for generate, end in self.engine.generate_all(numbered()):
             request = asked.pop(generate.id)
             if isinstance(end, Done) and end.reason == "stopped":
                 take(request, RequestError("stopped", "the answer was stopped"))
@@ -187,7 +187,7 @@ class EngineAnswerer:
     def stop(self) -> None:
         """As `StoppableAnswerer.stop`."""
         for number in list(self._under_way):
-            self._engine.client.stop(number)
+            self.engine.client.stop(number)
 
     def _reply(self, request: RowRequest, done: Done) -> ChatReply:
         finish = "length" if done.reason in ("length", "context_full") else "stop"
@@ -207,6 +207,7 @@ def engine_answerer(
     n_ctx: int = 0,
     threads: int | None = None,
     parallel: int = 1,
+    prompt_cache: int = 0,
     on_loading: Callable[[float], object] | None = None,
     on_safer_mode: Callable[[], object] | None = None,
 ) -> Iterator[EngineAnswerer]:
@@ -217,18 +218,21 @@ def engine_answerer(
         name: "" takes that of the file.
         parallel: questions that are answered at once. With several, batches of other sizes round otherwise: a text may
             differ from one run to the next, also where the likeliest token is chosen.
-        template, n_ctx, threads, on_loading, on_safer_mode: as of `Load` and `open_engine`.
+        template, n_ctx, threads, prompt_cache, on_loading, on_safer_mode: as of `Load` and `open_engine`.
 
     Raises KnownError when it cannot be loaded.
     """
     digest = hashlib.sha256("".join(sorted(model_files(path).hashes().values())).encode()).hexdigest()
-    load = Load(str(path), n_ctx=n_ctx, template=template, threads=threads, parallel=parallel)
+    load = Load(
+        str(path), n_ctx=n_ctx, template=template, threads=threads, parallel=parallel, prompt_cache=prompt_cache
+    )
     with open_engine(load, on_loading, on_safer_mode=on_safer_mode) as engine:
         identity = {"model": digest, "template": engine.model.template}
         yield EngineAnswerer(engine, name or path.stem, identity)
 
 
-def _generate(request: RowRequest, number: int) -> Generate:
+def generate_of(request: RowRequest, number: int) -> Generate:
+    """What asks the engine for an answer to `request`."""
     decoding = request.decoding
     sampling = Sampling(
         temperature=decoding.temperature if decoding.temperature is not None else 0.0,

@@ -23,11 +23,14 @@ class AnswerOptions:
         system: the system prompt, "" for none.
         decoding: of every answer.
         shard: the items that this process asks.
+        by_item: all turns of an item before the next item. A model that answers one question at a time then reads no
+            conversation twice; one that answers several at once has more of them to choose from without.
     """
 
     system: str = ""
     decoding: Decoding = field(default_factory=lambda: Decoding(max_tokens=1024, seed=1))
     shard: RowShard = field(default_factory=RowShard)
+    by_item: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -82,6 +85,7 @@ def answer_set(
     file = AnswerFile(path, {"set": items.digest, **answerer.identity, **options.identity}, keep_existing=True)
     progress = RunProgress(sum(len(item.turns) for item in mine))
     texts = {str(row["id"]): _text(row) for row in file.existing}
+    records = {str(row["id"]): row["record"] for row in file.existing if "record" in row}
 
     def take(request: RowRequest, outcome: ChatReply | RequestError) -> None:
         file.add(request, outcome)
@@ -89,15 +93,18 @@ def answer_set(
         if isinstance(outcome, ChatReply):
             progress.done += 1
             texts[request.id] = outcome.text
+            if outcome.record:
+                records[request.id] = outcome.record
         else:
             progress.failed[request.id.rpartition("/")[0]] = outcome.message
         on_progress(progress)
 
     try:
-        for turn in range(1, max((len(item.turns) for item in mine), default=0) + 1):
-            requests = list(_requests(mine, turn, texts, options))
-            progress.done += sum(request.id in file.answered for request in requests)
-            answerer.answer(file.missing(requests), take)
+        for group in [[item] for item in mine] if options.by_item else [mine]:
+            for turn in range(1, max((len(item.turns) for item in group), default=0) + 1):
+                requests = list(_requests(group, turn, texts, records, options))
+                progress.done += sum(request.id in file.answered for request in requests)
+                answerer.answer(file.missing(requests), take)
     finally:
         file.close()
     return progress
@@ -114,14 +121,20 @@ def _text(row: Mapping[str, Any]) -> str:
 
 
 def _requests(
-    items: list[EvaluationItem], turn: int, texts: Mapping[str, str], options: AnswerOptions
+    items: list[EvaluationItem],
+    turn: int,
+    texts: Mapping[str, str],
+    records: Mapping[str, Mapping[str, Any]],
+    options: AnswerOptions,
 ) -> Iterator[RowRequest]:
-    """Those of one turn, for the items whose earlier turns have answers."""
+    """Those of one turn, for the items whose earlier turns have answers; an answer brings its record along, if any."""
     for item in items:
         if len(item.turns) >= turn and all(turn_id(item, before) in texts for before in range(1, turn)):
-            messages: list[dict[str, str]] = [{"role": "system", "content": options.system}] if options.system else []
+            messages: list[dict[str, Any]] = [{"role": "system", "content": options.system}] if options.system else []
             for number, question in enumerate(item.turns[:turn], 1):
                 messages.append({"role": "user", "content": question})
                 if number < turn:
-                    messages.append({"role": "assistant", "content": texts[turn_id(item, number)]})
+                    name = turn_id(item, number)
+                    record = {"record": records[name]} if name in records else {}
+                    messages.append({"role": "assistant", "content": texts[name], **record})
             yield RowRequest(turn_id(item, turn), tuple(messages), decoding=options.decoding)
