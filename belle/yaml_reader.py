@@ -7,9 +7,10 @@ values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from yaml.constructor import ConstructorError, SafeConstructor
@@ -25,6 +26,7 @@ MOST_YAML_NODES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
+_NUMBERS = (f"{_TAG}int", f"{_TAG}float")
 
 
 def read_yaml(path: Path, *, kind: str = "file_damaged", advice: str = "") -> Any:
@@ -117,11 +119,27 @@ def _wrong(node: yaml.Node, message: str) -> DocumentError:
     return DocumentError(message, node.start_mark.line + 1)
 
 
+class _WithoutColon(NamedTuple):
+    """A pattern of PyYAML's, for texts without a colon.
+
+    YAML 1.1 has numbers to the base 60, written 1:30; YAML 1.2 has none, and who writes a ratio 1:5 does not mean 65.
+    """
+
+    pattern: re.Pattern[str]
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return None if ":" in text else self.pattern.match(text)
+
+
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """Loads text, numbers, booleans, null, lists and mappings. What looks like a date is text."""
+    """Loads text, numbers, booleans, null, lists and mappings. What looks like a date, a time or a ratio is text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
-        first: [(tag, pattern) for tag, pattern in rules if tag != f"{_TAG}timestamp"]
+        first: [
+            (tag, _WithoutColon(pattern) if tag in _NUMBERS else pattern)
+            for tag, pattern in rules
+            if tag != f"{_TAG}timestamp"
+        ]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012

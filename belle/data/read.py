@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from belle.data.errors import RowError, located
 from belle.data.fields import shown
 from belle.data.files import Record, records
 from belle.data.formats import FORMATS, Format, format_named
-from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name, stages_for
+from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name, kind_of, stages_for
 from belle.errors import KnownError
 
 # Records at the beginning of a file from which its format is recognised.
@@ -59,6 +59,35 @@ def scan_rows(
                 yield record, row
 
 
+def scan_kinds(
+    path: Path | str,
+    kinds: Sequence[Kind],
+    format: str = "auto",  # noqa: A002
+) -> Iterator[tuple[Record, Row | KnownError]]:
+    """As `scan_rows`, for rows of several kinds; the rest of a file goes unread where its kind is another.
+
+    Raises KnownError("wrong_kind").
+    """
+    if len(kinds) == 1:
+        yield from scan_rows(path, kinds[0], format)
+        return
+    for record, row in scan_rows(path, None, format):
+        if not isinstance(row, KnownError) and kind_of(row) not in kinds:
+            raise _wrong_kind(record.path, _KINDS[kind_of(row)], kind_of(row), kinds)
+        yield record, row
+
+
+def _wrong_kind(file: str, holds: str, found: Kind, wanted: Sequence[Kind]) -> KnownError:
+    return KnownError(
+        "wrong_kind",
+        f"{file} holds {holds}, where {' or '.join(_KINDS[kind] for kind in wanted)} are needed.",
+        f"It is data for stage: {stages_for(found)}. Name another file, or say with `format` how to read it.",
+        path=file,
+        found=found,
+        wanted=wanted[0] if len(wanted) == 1 else list(wanted),
+    )
+
+
 def detect_format(path: Path | str, kind: Kind | None = None) -> Format:
     """The format of the first records. Raises KnownError as `read_rows`; `file_empty` when there are none."""
     sample = list(islice(records(path), _SAMPLE))
@@ -101,14 +130,7 @@ def _format_of(file: str, sample: list[Record], kind: Kind | None, name: str) ->
     else:
         chosen = _recognised(file, sample, kind)
     if kind is not None and chosen.kind != kind:
-        raise KnownError(
-            "wrong_kind",
-            f"{file} holds {_KINDS[chosen.kind]} ({chosen.title}), where {_KINDS[kind]} are needed.",
-            f"It is data for stage: {stages_for(chosen.kind)}. Name another file, or say with `format` how to read it.",
-            path=file,
-            found=chosen.kind,
-            wanted=kind,
-        )
+        raise _wrong_kind(file, f"{_KINDS[chosen.kind]} ({chosen.title})", chosen.kind, [kind])
     return chosen
 
 

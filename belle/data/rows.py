@@ -11,7 +11,11 @@ from belle.prompts import Message
 
 Kind = Literal["conversation", "text", "preference"]
 
-_STAGES: Mapping[Kind, str] = {"conversation": "sft or ppo", "text": "pretrain or vocab", "preference": "reward or dpo"}
+_STAGES: Mapping[Kind, str] = {
+    "conversation": "sft or mip or ppo",
+    "text": "pretrain or mip or vocab",
+    "preference": "reward or dpo",
+}
 """The stages of training that use rows of each kind; `belle.training`, which defines them, is above this package."""
 
 BAD_ANSWER = "its label says that the answer is a bad one"
@@ -65,7 +69,7 @@ def kind_of(row: Row) -> Kind:
 
 
 def stages_for(kind: Kind) -> str:
-    """The stages of training that use rows of this kind, as text: `sft or ppo`."""
+    """The stages of training that use rows of this kind, as text: `reward or dpo`."""
     return _STAGES[kind]
 
 

@@ -205,3 +205,9 @@ def test_many_values_in_few_bytes_are_refused_before_they_exist() -> None:
             assert tracemalloc.get_traced_memory()[1] < 1 << 20
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["1:5", "1:10", "12:30:15", "1:2.5", "-1:30"])
+def test_a_ratio_or_a_time_is_text_and_not_a_number_to_the_base_60(text: str) -> None:
+    assert parse_yaml(f"value: {text}") == {"value": text}
+    assert parse_yaml("[1, 2.5, -3, 0x10, 1e3, .5]") == [1, 2.5, -3, 16, "1e3", 0.5]

@@ -226,7 +226,7 @@ def _ratio(text: str, n_files: int) -> list[float]:
         weights = [float(part) for part in text.split(":")]
     except ValueError:
         weights = []
-    if len(weights) != n_files or any(weight <= 0 for weight in weights):
-        message = f"--ratio {text} does not give {n_files} parts above 0."
-        raise KnownError("bad_option", message, "Write one number per file, such as 1:5.")
+    if len(weights) != n_files or weights[0] <= 0 or min(weights) < 0:
+        message = f"--ratio {text} does not give {n_files} parts, the first above 0."
+        raise KnownError("bad_option", message, "Write one number per file, such as 1:5 or 1:0.")
     return weights

@@ -32,7 +32,7 @@ Sample = tuple[list[int], list[int]]
 
 def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
-    from belle.data.read import scan_rows
+    from belle.data.read import scan_kinds
     from belle.training.recipe.load import load_recipe
     from belle.training.recipe.sources import fetched, tokenizer_of
     from belle.training.samples.store import Counts
@@ -40,12 +40,12 @@ def show(arguments: argparse.Namespace) -> int:
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
-    kind: Kind = arguments.kind or recipe.traits.kind
+    kinds: tuple[Kind, ...] = (arguments.kind,) if arguments.kind else recipe.traits.kinds
     tokenizer = load_tokenizer(tokenizer_of(recipe))
     template = template_of(recipe.template, tokenizer, chats=recipe.traits.renders_chats, add_tokens=recipe.add_tokens)
     vocabulary = HubVocabulary(tokenizer)
     limit = arguments.n if arguments.n is not None else None if arguments.json else _DEFAULT
-    scanned = scan_rows(arguments.file, kind, _format(arguments, recipe))
+    scanned = scan_kinds(arguments.file, kinds, _format(arguments, recipe))
     if arguments.seed is not None:
         scanned = iter(_drawn(scanned, limit or _DEFAULT, arguments.seed))
     colours = _colours(arguments.colour)
@@ -61,7 +61,7 @@ def show(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 print(json.dumps({"input_ids": ids, "labels": labels}))
             else:
-                title = ("chosen", "rejected")[number] if kind == "preference" else ""
+                title = ("chosen", "rejected")[number] if kinds == ("preference",) else ""
                 print(_headline(record, title, labels))
                 print(_text(vocabulary, ids, labels, colours=colours), file=commanding(sys.stdout))
     for words in counts.dropped_in_words:
@@ -86,8 +86,9 @@ def _samples(
         else:
             yield ids, [UNTRAINED] * len(ids)
         return
+    encoder = RowEncoder(vocabulary, template, recipe.max_length, trains_all=recipe.traits.trains_all)
     chunk = RowChunk(0, record.path, record.unit, [(record.number, row)])
-    part = RowEncoder(vocabulary, template, recipe.max_length).encode(chunk)
+    part = encoder.encode(chunk)
     if isinstance(part, Refusal):
         raise part.error()
     counts.add(part.counts)

@@ -203,7 +203,8 @@ def _files_of(path: Path, changes: Sequence[str]) -> list[Path]:
 
     files: dict[Path, None] = {}
     for recipe in chain(load_recipe(path, changes)):
-        named = [recipe.source, recipe.deepspeed, *(file.path for file in (*recipe.data, *recipe.eval_data))]
+        general = recipe.mix.general if recipe.mix is not None else ()
+        named = [recipe.source, recipe.deepspeed, *(file.path for file in (*recipe.data, *general, *recipe.eval_data))]
         files |= dict.fromkeys(name for name in named if name is not None)
     return list(files)
 

@@ -85,8 +85,12 @@ def volume_of(recipe: Recipe) -> Volume:
     vocabulary = HubVocabulary(tokenizer)
     if recipe.traits.writes_answers:
         return _prompts(recipe, vocabulary, template)
-    encoder = RowEncoder(vocabulary, template, recipe.max_length)
-    return measure_data(recipe.data, recipe.traits.kind, encoder)
+    stage = recipe.traits
+    encoder = RowEncoder(vocabulary, template, recipe.max_length, trains_all=stage.trains_all)
+    domain = measure_data(recipe.data, stage.kinds, encoder)
+    if recipe.mix is None or not recipe.mix.share:
+        return domain
+    return domain.with_general(measure_data(recipe.mix.general, stage.kinds, encoder), recipe.mix)
 
 
 def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:

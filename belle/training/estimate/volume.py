@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.data.read import scan_rows
+from belle.data.read import scan_kinds
 from belle.data.rows import Kind
 from belle.errors import KnownError
 from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
 
 if TYPE_CHECKING:
-    from belle.training.recipe.options import DataFile
+    from belle.training.recipe.options import DataFile, MixOptions
 
 ROWS_ENCODED = 1000
 """Rows of each file that are encoded."""
@@ -45,16 +45,29 @@ class Volume:
         """Mean tokens of a sample."""
         return self.tokens / max(self.samples, 1)
 
+    def with_general(self, general: Volume, mix: MixOptions) -> Volume:
+        """This volume of a domain, with the part of the general data that the ratio takes."""
+        mine, theirs = (self.rows, general.rows) if mix.by == "rows" else (self.tokens, general.tokens)
+        part = float(mix.share) * mine / max(theirs, 1)
+        return Volume(
+            rows=self.rows + round(part * general.rows),
+            samples=self.samples + round(part * general.samples),
+            tokens=self.tokens + round(part * general.tokens),
+            trained=self.trained + round(part * general.trained),
+            longest=max(self.longest, general.longest),
+            exact=False,
+        )
 
-def measure_data(files: Sequence[DataFile], kind: Kind, encoder: RowEncoder) -> Volume:
+
+def measure_data(files: Sequence[DataFile], kinds: Sequence[Kind], encoder: RowEncoder) -> Volume:
     """The size of all files, from the first rows of each.
 
     Args:
-        kind: what the rows are.
+        kinds: that rows may have.
 
     Raises KnownError: those of `read_rows`, and of the encoder.
     """
-    parts = [_measure_file(file, kind, encoder) for file in files]
+    parts = [_measure_file(file, kinds, encoder) for file in files]
     return Volume(
         rows=sum(part.rows for part in parts),
         samples=sum(part.samples for part in parts),
@@ -65,9 +78,9 @@ def measure_data(files: Sequence[DataFile], kind: Kind, encoder: RowEncoder) -> 
     )
 
 
-def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
+def _measure_file(file: DataFile, kinds: Sequence[Kind], encoder: RowEncoder) -> Volume:
     chunk = RowChunk(0, str(file.path))
-    rows: Any = scan_rows(file.path, kind, file.format)
+    rows: Any = scan_kinds(file.path, kinds, file.format)
     last_line = 0
     for record, row in islice(rows, ROWS_ENCODED):
         if isinstance(row, KnownError):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
     from belle.training.engines.engine import EngineBuilder, TrainingEngine
     from belle.training.loop.run import Run
-    from belle.training.recipe.options import DataFile
+    from belle.training.recipe.options import DataFile, MixOptions
     from belle.training.recipe.schema import Batching
     from belle.training.recipe.stages import TrainingStage
     from belle.training.samples.batching import Mode
@@ -26,6 +26,7 @@ class DataOptions:
     """The keys of a recipe about its data. See `belle.training.recipe.schema.Recipe` for their meaning."""
 
     data: tuple[DataFile, ...]
+    mix: MixOptions | None
     eval_data: tuple[DataFile, ...]
     max_length: int
     processes: int
@@ -73,11 +74,21 @@ class TrainingData:
         return self._builder.local_rank == 0
 
     def samples(self) -> SampleSet:
-        """The recipe's `data`, encoded once per machine and kept under `output_dir/data`.
+        """The recipe's `data`, with general data as `mix` says, encoded once per machine, in `output_dir/data`.
 
-        Raises KnownError: those of the readers, and `data_changed` when a resumed run has other data.
+        Raises KnownError: those of the readers, `data_changed` when a resumed run has other data, `too_little_general`.
         """
-        return self._samples("data", self._options.data)
+        mix = self._options.mix
+        if mix is None:
+            return self._samples("data", self._options.data)
+        from belle.training.samples.mix import mixed
+
+        general = mix.general if mix.share else ()
+        both = self._samples("data", (*self._options.data, *general))
+        samples, counts = mixed(both, mix, len(self._options.data), self._options.seed)
+        self._run.say(f"mix: {counts.as_text()}")
+        self._run.record.update(mix={"ratio": mix.ratio, "by": mix.by, **asdict(counts)})
+        return samples
 
     def held_out_samples(self) -> SampleSet | None:
         """The recipe's `eval_data`, as `samples`; None when there are none."""
@@ -125,10 +136,11 @@ class TrainingData:
         def encode() -> SampleSet:
             return prepare(
                 files,
-                self._stage.kind,
+                self._stage.kinds,
                 self._vocabulary,
                 self._template,
                 max_length=self._options.max_length,
+                trains_all=self._stage.trains_all,
                 processes=self._options.processes,
                 cache_dir=self._run.folder.data,
                 say=self._run.say,

@@ -10,7 +10,7 @@ from typing import Any
 from belle.errors import KnownError
 
 FIXED = (
-    "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "eval_data", "max_length",
+    "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "mix", "eval_data", "max_length",
     "batching", "batch_size", "accumulation", "neftune_alpha", "lora", "quantization", "freeze", "precision",
     "deepspeed", "vocab", "reward", "dpo", "ppo",
 )  # fmt: skip
@@ -54,6 +54,8 @@ def _deciding(key: str, value: Any) -> Any:
     if key in ("data", "eval_data"):
         # A file may have moved: it is recognised by its content.
         return [entry.get("format") for entry in value] if value else None
+    if key == "mix" and value is not None:
+        return {**value, "general": [entry.get("format") for entry in value["general"]]}
     if key == "deepspeed":
         return value is not None
     return value

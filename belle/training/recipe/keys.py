@@ -22,6 +22,8 @@ from belle.errors import KnownError
 from belle.training.recipe.schema import Recipe
 
 _WIDTH = 100
+_LIKE_DATA = ("eval_data", "general")
+"""Lists of files, whose keys are those of `data[]`."""
 _TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
 
 
@@ -86,7 +88,7 @@ def _keys_of(cls: type, prefix: str) -> Iterator[RecipeKey]:
         group = prefix.rstrip(".").removesuffix("[]") or "recipe"
         yield RecipeKey(f"{prefix}{field.name}", group, _type(hints[field.name]), _default(field), meanings[field.name])
     for field in fields:
-        if (inner := _mapping_in(hints[field.name])) is not None and field.name != "eval_data":
+        if (inner := _mapping_in(hints[field.name])) is not None and field.name not in _LIKE_DATA:
             many = "[]" if get_origin(hints[field.name]) is tuple else ""
             yield from _keys_of(inner, f"{prefix}{field.name}{many}.")
 

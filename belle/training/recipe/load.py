@@ -36,6 +36,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     values, changed = apply_overrides(_read(path), overrides)
     for name in ("data", "eval_data"):
         values[name] = _as_files(values.get(name))
+    if isinstance(values.get("mix"), dict):
+        values["mix"] = {**values["mix"], "general": _as_files(values["mix"].get("general"))}
     recipe = build(Recipe, values, source=str(path))
 
     def folders_of(key: str) -> tuple[Path, Path]:
@@ -119,6 +121,7 @@ def _check_files(recipe: Recipe, path: Path) -> None:
     named = {
         "data": [file.path for file in recipe.data],
         "eval_data": [file.path for file in recipe.eval_data],
+        "mix.general": [file.path for file in recipe.mix.general] if recipe.mix else [],
         "deepspeed": [recipe.deepspeed] if recipe.deepspeed else [],
         "tokenizer": [recipe.tokenizer] if recipe.tokenizer else [],
         "init.tokenizer": [recipe.init.tokenizer] if recipe.init else [],

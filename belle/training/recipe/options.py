@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +12,7 @@ from belle.training.recipe.fields import FieldError
 
 DpoLoss = Literal["sigmoid", "ipo", "hinge"]
 ReferenceSource = Literal["cache", "adapter", "none"]
+_RATIO = re.compile(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*:\s*(\d{1,6}(?:\.\d{1,6})?)\s*")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,46 @@ class DataFile:
     def __post_init__(self) -> None:
         if self.weight <= 0:
             raise FieldError("weight", "must be above 0", "Leave the file out instead.")
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """General data beside the domain's, which is `data`, in an exact ratio."""
+
+    general: tuple[DataFile, ...]
+    """Files of general data."""
+
+    ratio: str = "1:1"
+    """domain:general, such as 1:5 or 1:0. All rows of the domain are taken, and as many of the general data as that
+    makes, drawn by the seed; those of 1:1 are among those of 1:5."""
+
+    by: Literal["rows", "tokens"] = "rows"
+    """What the ratio counts."""
+
+    repeat: bool = False
+    """Take rows of the general data again where it has too few."""
+
+    def __post_init__(self) -> None:
+        if self.parts is None:
+            raise FieldError("ratio", f"cannot be {self.ratio}", "Write domain:general, such as 1:5 or 1:0.")
+        if not self.general and self.share:
+            raise FieldError("general", "is empty", "Name files, or set mix.ratio to 1:0.")
+        if any(file.weight != 1 for file in self.general):
+            raise FieldError("general", "has a file with a weight, which would break the ratio", "Leave it out.")
+
+    @property
+    def parts(self) -> tuple[Fraction, Fraction] | None:
+        """Of the domain and of the general data; None where `ratio` is not one."""
+        match = _RATIO.fullmatch(self.ratio)
+        if match is None or not Fraction(match[1]):
+            return None
+        return Fraction(match[1]), Fraction(match[2])
+
+    @property
+    def share(self) -> Fraction:
+        """General data for each part of the domain's."""
+        domain, general = self.parts or (Fraction(1), Fraction(0))
+        return general / domain
 
 
 @dataclass(frozen=True)

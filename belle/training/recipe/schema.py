@@ -13,6 +13,7 @@ from belle.training.recipe.options import (
     DpoOptions,
     InitOptions,
     LoraOptions,
+    MixOptions,
     PpoOptions,
     RewardOptions,
     VocabOptions,
@@ -63,6 +64,9 @@ class Recipe:
 
     data: tuple[DataFile, ...] = ()
     """What is trained on: files, or mappings with path, format and weight."""
+
+    mix: MixOptions | None = None
+    """General data that is trained on beside `data`, in an exact ratio."""
 
     eval_data: tuple[DataFile, ...] = ()
     """What the loss is measured on without training."""
@@ -243,6 +247,10 @@ class Recipe:
             raise FieldError("quantization", "and “deepspeed” exclude each other", "Leave one of them out.")
         if self.freeze is not None and self.lora is not None:
             raise FieldError("freeze", "and “lora” exclude each other", "Use lora.modules_to_save instead.")
+        if self.mix is not None and (self.traits.makes_tokenizer or self.traits.writes_answers):
+            raise FieldError("mix", f"has no meaning for stage: {self.stage}", "Leave it out.")
+        if self.mix is not None and any(file.weight != 1 for file in self.data):
+            raise FieldError("data", "has a file with a weight, which would break the ratio of “mix”", "Leave it out.")
         if self.eval_every and not self.eval_data:
             raise FieldError("eval_every", "needs “eval_data”")
         self._check_preferences()

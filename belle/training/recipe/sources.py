@@ -104,6 +104,7 @@ def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
         model=recipe.model and model_here(recipe.model, needs=needs, say=say_once),
         tokenizer=recipe.tokenizer and model(recipe.tokenizer),
         data=data(recipe.data),
+        mix=recipe.mix and replace(recipe.mix, general=data(recipe.mix.general)),
         eval_data=data(recipe.eval_data),
         ppo=ppo,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from belle.data.rows import Kind
 
-StageName = Literal["sft", "pretrain", "vocab", "reward", "dpo", "ppo"]
+StageName = Literal["sft", "pretrain", "mip", "vocab", "reward", "dpo", "ppo"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,10 @@ class TrainingStage:
 
     Args:
         module: whose `run(recipe)` trains and writes `final/`.
-        kind: of its rows of data.
+        kinds: of its rows of data.
         sequences: in a row: 2 for a pair of answers.
         next_token: it learns to predict the next token, so its loss is −log p of a token and has a perplexity.
+        trains_all: of a conversation, too, every token is trained, and not the answers alone.
         packs: whether samples may lie side by side in a block: `auto` where the attention can skip what is between
             them, `asked` only where the recipe says so, `never`.
         chats: its final model answers in the recipe's prompt template.
@@ -36,9 +37,10 @@ class TrainingStage:
     """
 
     module: str
-    kind: Kind
+    kinds: tuple[Kind, ...]
     sequences: int = 1
     next_token: bool = False
+    trains_all: bool = False
     packs: Literal["auto", "asked", "never"] = "never"
     chats: bool = False
     scores: bool = False
@@ -49,15 +51,22 @@ class TrainingStage:
     @property
     def renders_chats(self) -> bool:
         """Whether its rows hold messages, which a prompt template renders."""
-        return self.kind != "text"
+        return self.kinds != ("text",)
 
+
+_PREDICTION = "belle.training.stages.next_token"
 
 STAGES: Mapping[StageName, TrainingStage] = {
-    "sft": TrainingStage("belle.training.stages.next_token", "conversation", next_token=True, packs="auto", chats=True),
-    "pretrain": TrainingStage("belle.training.stages.next_token", "text", next_token=True, packs="auto"),
-    "vocab": TrainingStage("belle.training.stages.vocab", "text", next_token=True, packs="asked", makes_tokenizer=True),
-    "reward": TrainingStage("belle.training.stages.reward", "preference", sequences=2, scores=True),
-    "dpo": TrainingStage("belle.training.stages.dpo", "preference", sequences=2, chats=True, has_reference=True),
-    "ppo": TrainingStage("belle.training.ppo.stage", "conversation", chats=True, writes_answers=True),
+    "sft": TrainingStage(_PREDICTION, ("conversation",), next_token=True, packs="auto", chats=True),
+    "pretrain": TrainingStage(_PREDICTION, ("text",), next_token=True, packs="auto"),
+    "mip": TrainingStage(
+        _PREDICTION, ("text", "conversation"), next_token=True, trains_all=True, packs="auto", chats=True
+    ),
+    "vocab": TrainingStage(
+        "belle.training.stages.vocab", ("text",), next_token=True, packs="asked", makes_tokenizer=True
+    ),
+    "reward": TrainingStage("belle.training.stages.reward", ("preference",), sequences=2, scores=True),
+    "dpo": TrainingStage("belle.training.stages.dpo", ("preference",), sequences=2, chats=True, has_reference=True),
+    "ppo": TrainingStage("belle.training.ppo.stage", ("conversation",), chats=True, writes_answers=True),
 }
 """In the order in which a model goes through them."""

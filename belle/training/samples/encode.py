@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from itertools import chain, islice
 from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING
 
-from belle.data.rows import Conversation, Preference, PretrainText, Row
+from belle.data.rows import Conversation, Preference, Row
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
+from belle.prompts.encoding import Encoded, encode_answers, encode_conversation, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
 from belle.training.samples.batch_tokenizer import BatchVocabulary
 from belle.training.samples.store import Counts, EncodedSamples
@@ -71,12 +71,16 @@ class RowEncoder:
 
     Args:
         max_length: tokens of a sequence at most.
+        trains_all: of a conversation every token is trained, and a long one is cut into pieces as a document is.
     """
 
-    def __init__(self, vocabulary: HubVocabulary, template: PromptTemplate, max_length: int) -> None:
+    def __init__(
+        self, vocabulary: HubVocabulary, template: PromptTemplate, max_length: int, *, trains_all: bool = False
+    ) -> None:
         self.vocabulary = BatchVocabulary(vocabulary)
         self.template = template
         self.max_length = max_length
+        self.trains_all = trains_all
 
     def encode(self, chunk: RowChunk, cancelled: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.
@@ -123,7 +127,9 @@ class RowEncoder:
 
     def _request_texts(self, vocabulary: HubVocabulary, row: Row) -> None:
         """Ask `vocabulary` for every text that encoding the row needs, and ignore the ids."""
-        if isinstance(row, Conversation):
+        if isinstance(row, Conversation) and self.trains_all:
+            encode_conversation(vocabulary, self.template, row.messages)
+        elif isinstance(row, Conversation):
             encode_answers(vocabulary, self.template, row.messages)
         elif isinstance(row, Preference):
             encode_preference(vocabulary, self.template, row.prompt, row.chosen, row.rejected)
@@ -141,6 +147,9 @@ class RowEncoder:
         return samples or Dropped(f"longer than {self.max_length:,} tokens")
 
     def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
+        if isinstance(row, Conversation) and self.trains_all:
+            rendered = encode_conversation(vocabulary, self.template, row.messages)
+            return [(piece,) for piece in self._pieces(rendered.ids)] if rendered is not None else []
         if isinstance(row, Conversation):
             conversations = encode_answers(vocabulary, self.template, row.messages, max_length=self.max_length)
             return [(conversation,) for conversation in conversations if len(conversation.ids) > 1]
@@ -149,19 +158,18 @@ class RowEncoder:
                 vocabulary, self.template, row.prompt, row.chosen, row.rejected, max_length=self.max_length
             )
             return [pair] if pair else []
-        return [(piece,) for piece in self._pieces(vocabulary, row)]
+        return [(piece,) for piece in self._pieces(encode_text(vocabulary, row.text).ids)]
 
-    def _pieces(self, vocabulary: HubVocabulary, row: PretrainText) -> list[Encoded]:
-        """A document in sequences of `max_length` tokens at most.
+    def _pieces(self, ids: Sequence[int]) -> list[Encoded]:
+        """A document in sequences of `max_length` tokens at most, all of them trained.
 
         Each begins with the last token of the one before, so that every token but the document's first is predicted
         once.
         """
-        whole = encode_text(vocabulary, row.text)
         pieces = []
-        for start in range(0, len(whole.ids) - 1, self.max_length - 1):
-            end = start + self.max_length
-            pieces.append(Encoded(whole.ids[start:end], whole.trained[start:end]))
+        for start in range(0, len(ids) - 1, self.max_length - 1):
+            piece = list(ids[start : start + self.max_length])
+            pieces.append(Encoded(piece, [True] * len(piece)))
         return pieces
 
 

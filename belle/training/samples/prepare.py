@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from belle import durable
 from belle.data.files import files_in
-from belle.data.read import scan_rows
+from belle.data.read import scan_kinds
 from belle.data.rows import Kind, texts_of
 from belle.errors import KnownError
 from belle.path_guard import open_input
@@ -39,11 +39,12 @@ _REPORT_SECONDS = 15
 
 def prepare(
     files: Sequence[DataFile],
-    kind: Kind,
+    kinds: Sequence[Kind],
     vocabulary: HubVocabulary,
     template: PromptTemplate,
     *,
     max_length: int,
+    trains_all: bool = False,
     processes: int = 2,
     cache_dir: Path,
     say: Callable[[str], None] = lambda _: None,
@@ -51,8 +52,9 @@ def prepare(
     """The samples of `files`, from `cache_dir` or encoded now.
 
     Args:
-        kind: conversation, text or preference.
+        kinds: that rows may have: conversation, text or preference.
         max_length: tokens of a sequence at most: conversations lose their oldest turns, documents are cut into pieces.
+        trains_all: as of `RowEncoder`.
         processes: how many tokenize; 1: this one does it itself.
         say: gets a sentence with the counts.
 
@@ -60,13 +62,13 @@ def prepare(
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
     """
     inputs = [fingerprint(file) for file in files]
-    encoder = RowEncoder(vocabulary, template, max_length)
-    folder = cache_dir / _digest(kind, encoder, inputs)
+    encoder = RowEncoder(vocabulary, template, max_length, trains_all=trains_all)
+    folder = cache_dir / _digest(kinds, encoder, inputs)
     if (folder / DESCRIPTION).exists():
         samples = SampleSet(folder, inputs)
         say(f"data: {samples.counts.as_text()} (encoded before)")
         return samples
-    _make(folder, _chunks(files, kind), encoder, pairs=kind == "preference", processes=processes, say=say)
+    _make(folder, _chunks(files, kinds), encoder, pairs="preference" in kinds, processes=processes, say=say)
     samples = SampleSet(folder, inputs)
     if not len(samples):
         shutil.rmtree(folder)
@@ -155,12 +157,12 @@ def _encode_into(
     writer.finish()
 
 
-def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[RowChunk]:
+def _chunks(files: Sequence[DataFile], kinds: Sequence[Kind]) -> Iterator[RowChunk]:
     """The rows of all files, some hundred at a time. Raises KnownError for the first record that is not a row."""
     for number, file in enumerate(files):
         chunk = RowChunk(number)
         characters = 0
-        for record, row in scan_rows(file.path, kind, file.format):
+        for record, row in scan_kinds(file.path, kinds, file.format):
             if isinstance(row, KnownError):
                 raise row
             full = len(chunk.rows) >= _CHUNK_ROWS or characters >= _CHUNK_CHARACTERS
@@ -193,11 +195,11 @@ def fingerprint(file: DataFile) -> dict[str, Any]:
     return {"path": str(file.path), "size": size, "sha256": digest, "format": file.format, "weight": file.weight}
 
 
-def _digest(kind: Kind, encoder: RowEncoder, inputs: Sequence[Mapping[str, Any]]) -> str:
+def _digest(kinds: Sequence[Kind], encoder: RowEncoder, inputs: Sequence[Mapping[str, Any]]) -> str:
     """The name of the folder. Weights change what a run takes from it, not what is in it."""
     facts = {
         "version": _VERSION,
-        "kind": kind,
+        "kind": "+".join(kinds) + ("; every token" if encoder.trains_all else ""),
         "vocabulary": encoder.vocabulary.fingerprint(),
         "template": repr(encoder.template),
         "max_length": encoder.max_length,

@@ -155,31 +155,63 @@ class SampleSet:
 
     Args:
         inputs: path, size (bytes), sha256 and weight of each file or folder they came from.
+        chosen: numbers of the samples in the folder that belong to the set, in order; None for all.
 
     Attributes:
-        counts: what became of the rows.
+        counts: what became of the rows, of all in the folder.
         per_sample: sequences of each sample: 1, or 2 for preference pairs.
     """
 
-    def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path, inputs: Sequence[Mapping[str, Any]], chosen: NDArray[np.int64] | None = None
+    ) -> None:
         description = read_json_object(folder / DESCRIPTION)
         self.folder = folder
         self.per_sample: int = description["per_sample"]
         self.counts = Counts(**description["counts"])
         self.inputs = [dict(entry) for entry in inputs]
         self._sources: list[dict[str, Any]] = description["sources"]
+        self._chosen = chosen
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) if self._chosen is None else len(self._chosen)
+
+    def subset(self, chosen: NDArray[np.int64]) -> SampleSet:
+        """The samples with these numbers, each as often as it is named. Not of a subset."""
+        return SampleSet(self.folder, self.inputs, chosen)
 
     def sequences(self, sample: int) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
         """Token ids and which of them are trained, for each sequence of a sample."""
-        first = sample * self.per_sample
+        first = self._number(sample) * self.per_sample
         return [self._sequence(number) for number in range(first, first + self.per_sample)]
 
     def name(self, sample: int) -> str:
         """Where a sample came from, for people."""
-        return f"{self._sources[self._files[sample]]['path']} row {self._rows[sample]}"
+        number = self._number(sample)
+        return f"{self._sources[self._files[number]]['path']} row {self._rows[number]}"
+
+    def _number(self, sample: int) -> int:
+        """Its number in the folder."""
+        return sample if self._chosen is None else int(self._chosen[sample])
+
+    @cached_property
+    def input_numbers(self) -> NDArray[np.int64]:
+        """Which of `inputs` each sample came from `[samples]`."""
+        import numpy as np
+
+        of_files = np.array([source["input"] for source in self._sources], np.int64)
+        return self._of_chosen(of_files[self._files])
+
+    @cached_property
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Which row each sample came from, counted from 0 over all rows that gave samples `[samples]`."""
+        import numpy as np
+
+        new = (np.diff(self._rows, prepend=-1) != 0) | (np.diff(self._files, prepend=-1) != 0)
+        return self._of_chosen(np.cumsum(new) - 1)
+
+    def _of_chosen(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self._chosen is None else values[self._chosen]
 
     @cached_property
     def lengths(self) -> NDArray[np.int32]:
@@ -188,7 +220,7 @@ class SampleSet:
 
         lengths = np.diff(self._ends, prepend=0).astype(np.int32)
         longest: NDArray[np.int32] = lengths.reshape(-1, self.per_sample).max(axis=1)  # of [samples, per_sample]
-        return longest
+        return self._of_chosen(longest)
 
     @cached_property
     def weights(self) -> NDArray[np.float64] | None:
@@ -196,7 +228,7 @@ class SampleSet:
         import numpy as np
 
         of_files = np.array([self.inputs[source["input"]]["weight"] for source in self._sources])
-        return None if np.all(of_files == 1) else of_files[self._files]
+        return None if np.all(of_files == 1) else self._of_chosen(of_files[self._files])
 
     def _sequence(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         start = int(self._ends[number - 1]) if number else 0

@@ -1,8 +1,11 @@
-"""Next-token prediction: supervised fine-tuning and pre-training, which differ only in their data.
+"""Next-token prediction: supervised fine-tuning and pre-training, which differ only in what they train on.
 
 `sft`: conversations; the assistant's answers are trained, and the final model answers like them.
 `pretrain`, from random weights or continued: plain text; every token is trained, and each document ends with the end
-token. Full training, LoRA or LoRA on a quantized base (QLoRA) are options of the model (`belle.training.model.load`).
+token.
+`mip`: both together, text and conversations in the prompt template, and every token of them is trained; the final model
+answers, too (multi-task instruction pre-training: ChatHome, arXiv 2307.15290).
+Full training, LoRA or LoRA on a quantized base (QLoRA) are options of the model (`belle.training.model.load`).
 """
 
 from __future__ import annotations

@@ -399,10 +399,10 @@ def test_the_wrong_kind_is_refused_before_anything_is_trained(tmp_path: Path) ->
     [
         ({"instruction": "q", "chosen": "a", "rejected": "b"}, "conversation", "pairs of a chosen", "reward or dpo"),
         ({"prompt": "q", "chosen": "a", "rejected": "b"}, "text", "pairs of a chosen", "reward or dpo"),
-        ({"instruction": "q", "output": "a"}, "preference", "conversations", "sft or ppo"),
-        (BELLE_ROW, "text", "conversations", "sft or ppo"),
-        ({"text": "a book"}, "conversation", "texts for pre-training", "pretrain or vocab"),
-        ({"text": "a book"}, "preference", "texts for pre-training", "pretrain or vocab"),
+        ({"instruction": "q", "output": "a"}, "preference", "conversations", "sft or mip or ppo"),
+        (BELLE_ROW, "text", "conversations", "sft or mip or ppo"),
+        ({"text": "a book"}, "conversation", "texts for pre-training", "pretrain or mip or vocab"),
+        ({"text": "a book"}, "preference", "texts for pre-training", "pretrain or mip or vocab"),
     ],
 )
 def test_data_of_another_stage_is_refused_with_the_name_of_that_stage(

@@ -39,6 +39,15 @@ def test_pretraining_writes_a_base_model(base: Path) -> None:
     assert json.loads((base.parent / "samples.jsonl").read_text())["prompt"] == "A river begins"
 
 
+def test_text_and_conversations_are_pre_trained_on_together(tmp_path: Path) -> None:
+    changes = ["max_steps=2", f"output_dir={tmp_path}/run", "sample_tokens=4", "mix.ratio=4:1"]
+    final = run_recipe(load_recipe(TINY / "mip.yaml", changes))
+    assert metrics(final.parent, "step") == [1, 2]
+    assert (final / "chat_template.jinja").exists()
+    record = json.loads((final.parent / "run.json").read_text())
+    assert (record["mix"]["domain_rows"], record["mix"]["general_rows"]) == (62, 16)
+
+
 @pytest.mark.parametrize("name", ["sft", "lora", "qlora"])
 def test_fine_tuning_goes_on_from_it(name: str, base: Path, tmp_path: Path) -> None:
     changes = ["max_steps=2", f"output_dir={tmp_path}/run", f"model={base}", "sample_tokens=4"]

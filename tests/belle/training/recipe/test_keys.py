@@ -19,6 +19,7 @@ from belle.training.recipe.options import (
     DpoOptions,
     InitOptions,
     LoraOptions,
+    MixOptions,
     PpoOptions,
     RewardOptions,
     VocabOptions,
@@ -28,7 +29,7 @@ from belle.training.recipe.schema import Recipe
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, Any] = {
     "": Recipe, "data[].": DataFile, "init.": InitOptions, "lora.": LoraOptions, "vocab.": VocabOptions,
-    "reward.": RewardOptions, "dpo.": DpoOptions, "ppo.": PpoOptions,
+    "mix.": MixOptions, "reward.": RewardOptions, "dpo.": DpoOptions, "ppo.": PpoOptions,
 }  # fmt: skip
 
 
