@@ -1,4 +1,4 @@
-"""The reader of JSON that was not written by this process, and what the reader of YAML shares with it.
+"""The readers of JSON and TOML that this process did not write, and what the reader of YAML shares with them.
 
 An untrusted document may be nested to exhaust the stack, hold a number of a million digits, refer to itself, or ask for
 Python objects. Python's readers answer each of these with another exception, or hang. Here a document becomes plain
@@ -9,6 +9,7 @@ says what is wrong and in which line; `read_json` adds the file's name. `belle.y
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ def parse_json_prefix(text: str, start: int) -> tuple[Any, int]:
     if text.count("[", start, end) + text.count("{", start, end) > DEEPEST:
         _check_depth(value)
     return value, end
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """The table in a TOML file. Raises DocumentError."""
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DocumentError(f"is not valid TOML: {error}") from None
+    except RecursionError:
+        raise DocumentError("is nested too deep") from None
 
 
 def _check_depth(value: Any) -> None:

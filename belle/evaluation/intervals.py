@@ -68,6 +68,12 @@ def mean_of(scores: Sequence[float]) -> ScoreMean:
     return ScoreMean(value, *share_interval(value, n_coins, quantile), n)
 
 
+def share_of(hits: Sequence[bool]) -> ScoreMean:
+    """The share of hits with Wilson's interval."""
+    share = fmean(hits) if hits else math.nan
+    return ScoreMean(share, *share_interval(share, len(hits)), len(hits))
+
+
 def macro_mean(classes: Sequence[ScoreMean]) -> ScoreMean:
     """The mean of the means of classes, each of which counts alike; they are independent of each other.
 
@@ -133,6 +139,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def sign_test(gained: int, lost: int) -> float:
+    """The exact two-sided p-value of so many changes in one direction and in the other, if both were as likely.
+
+    For right and wrong answers of two models to the same items this is McNemar's exact test.
+    """
+    n = gained + lost
+    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
+    return min(1.0, 2 * tail / (1 << n))
 
 
 def _sign_flip_p(differences: NDArray[np.float64], seed: int) -> float:

@@ -20,11 +20,20 @@ examples:
   belle eval judge results --set items.jsonl --judge model.gguf
   belle eval judge results --set eval_set.json --prompts eval_prompt.json --url http://127.0.0.1:8000/v1 --model big
   belle eval judge results --set items.jsonl --judge model.gguf --pairs
-  belle eval report results --set items.jsonl -o report.html
   belle eval page results --set items.jsonl --judge model.gguf
+  belle eval report results --set items.jsonl -o report.html --anchors anchors.jsonl
+  belle eval report results --set items.jsonl -o report.html --reference model-f16 --measure measured/report.json
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
 what is missing. The exit status is 1 where an answer, or a score, is still missing.
+"""
+_LABELS = """\
+A file of --labels has a table for each model, such as for BELLE's tables of data factors and of LoRA:
+
+  [[model]]
+  name = "chat-lora"              # as in the table without labels
+  label = "LLaMA-7B + LoRA(2M)"
+  columns = { "Training data" = "2M", "Additional params" = "17.9M" }
 """
 
 
@@ -105,6 +114,8 @@ def _explain_endpoints(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _LABELS
     parser.add_argument(
         "folders", nargs="+", type=input_path, metavar="DIR", help="folders that “belle eval judge” has scored"
     )
@@ -118,13 +129,34 @@ def _report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file .html, .md, .csv or .json; repeatable",
     )
-    parser.add_argument("--anchors", type=input_file, metavar="FILE", help="decisions of people, of “belle eval page”")
     parser.add_argument(
         "--examples",
         type=whole(0),
         default=5,
         metavar="N",
         help="lowest and highest answers of each model in the page (default: 5)",
+    )
+    beside = parser.add_argument_group("what stands beside the scores")
+    beside.add_argument("--anchors", type=input_file, metavar="FILE", help="decisions of people, of “belle eval page”")
+    beside.add_argument(
+        "--labels", type=input_file, metavar="FILE", help="a TOML file of labels and factors of the models, see below"
+    )
+    beside.add_argument(
+        "--published", action="store_true", help="the figures that BELLE published, which are not comparable"
+    )
+    beside.add_argument(
+        "--reference",
+        default="",
+        metavar="MODEL",
+        help="the model that the others are smaller files of",
+    )
+    beside.add_argument(
+        "--measure",
+        action="append",
+        default=[],
+        type=input_path,
+        metavar="FILE",
+        help="report.json of “belle measure” for these files; repeatable",
     )
 
 

@@ -3,81 +3,66 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from belle import environment
-from belle.cli.eval.folders import answers_by_model
+from belle.cli.eval.judged import JudgedFolders, read_judged
 from belle.durable import write_text
 from belle.errors import KnownError
-from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.items.read import read_set
-from belle.evaluation.judge.anchors import Anchors, read_anchors
-from belle.evaluation.judge.scores import ModelScores, read_scores
-from belle.evaluation.judge.verdicts import JudgedAnswer
-from belle.evaluation.scores.examples import examples
-from belle.evaluation.scores.markdown import csv_text, json_document, markdown
-from belle.evaluation.scores.page import page
-from belle.evaluation.scores.table import ScoreTable, score_table
+from belle.evaluation.judge.anchors import read_anchors
+from belle.evaluation.measurement import read_measurement
+from belle.evaluation.scores.report.contents import ReportOptions, ScoreReport, score_report
+from belle.evaluation.scores.report.examples import examples, flips
+from belle.evaluation.scores.report.labels import ModelLabels, read_labels
+from belle.evaluation.scores.report.markdown import csv_text, json_document, markdown
+from belle.evaluation.scores.report.page import page
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table and write the files that were asked for. Raises KnownError."""
+    """Print the tables and write the files that were asked for. Raises KnownError."""
     environment.check_packages("belle eval", "jsonschema", "regex")
     items = read_set(arguments.set)
-    scores = _all_scores(arguments.folders, arguments.set)
-    table = score_table(items, list(scores.values()))
-    print(markdown(table))
-    if arguments.anchors:
-        print(_anchors_line(read_anchors(arguments.anchors), arguments.anchors))
+    judged = read_judged(arguments.folders, items, arguments.set)
+    if arguments.measure and not arguments.reference:
+        message = "--measure belongs to --reference."
+        raise KnownError("usage", message, "Name the model that the others are smaller files of.")
+    options = ReportOptions(
+        read_labels(arguments.labels, judged.scores) if arguments.labels else ModelLabels(),
+        read_anchors(arguments.anchors) if arguments.anchors else None,
+        arguments.reference,
+        [read_measurement(path) for path in arguments.measure],
+        arguments.published,
+    )
+    report = score_report(items, judged.scores, judged.pairs, options)
+    print(markdown(report))
     for path in arguments.output:
-        write_text(path, _document(path, table, items, scores, arguments))
+        write_text(path, _document(path, report, judged, arguments.examples))
         print(f"wrote {path}")
     return 0
 
 
-def _anchors_line(anchors: Anchors, path: Path) -> str:
-    """What people have decided, and what of the file could not be read."""
-    line = f"{path}: {len(anchors.scores):,} scores and {len(anchors.pairs):,} pairs decided by people"
-    return f"{line}, {anchors.unreadable:,} rows unreadable" if anchors.unreadable else line
-
-
-def _all_scores(folders: Sequence[Path], set_name: str) -> dict[str, ModelScores]:
-    """Of every model in the folders, by name. Raises KnownError."""
-    scores: dict[str, ModelScores] = {}
-    for folder in folders:
-        for file in sorted((folder / "scores").glob("*.json")):
-            model = read_scores(file)
-            if model.model in scores:
-                message = f"Two of the folders have a model named {model.model}."
-                raise KnownError("usage", message, "Report the folders one by one.")
-            scores[model.model] = model
-    if not scores:
-        message = f"{folders[0]} has no scores."
-        advice = f"Judge first: belle eval judge {folders[0]} --set {set_name} --judge MODEL"
-        raise KnownError("no_scores", message, advice)
-    return scores
-
-
-def _document(
-    path: Path,
-    table: ScoreTable,
-    items: EvaluationItems,
-    scores: Mapping[str, ModelScores],
-    arguments: argparse.Namespace,
-) -> str:
+def _document(path: Path, report: ScoreReport, judged: JudgedFolders, n_examples: int) -> str:
     """What a file is to have, by the end of its name. Raises KnownError."""
     match path.suffix.lower():
         case ".html":
-            answers: dict[str, list[JudgedAnswer]] = {}
-            for folder in arguments.folders:
-                answers |= answers_by_model(folder, items)
-            shown = {name: examples(answers.get(name, []), scores[name], arguments.examples) for name in scores}
-            return page(table, shown)
+            return _page(report, judged, n_examples)
         case ".md":
-            return markdown(table)
+            return markdown(report)
         case ".csv":
-            return csv_text(table)
+            return csv_text(report)
         case ".json":
-            return json_document(table)
+            return json_document(report)
     raise KnownError("usage", f"{path} is of no known kind.", "Such as report.html, .md, .csv or .json.")
+
+
+def _page(report: ScoreReport, judged: JudgedFolders, n_examples: int) -> str:
+    scores, answers = judged.scores, judged.answers
+    shown = {name: examples(answers.get(name, []), scores[name], n_examples) for name in scores}
+    lost = {}
+    if report.quantization:
+        reference = report.quantization.reference
+        for model in report.quantization.models:
+            both = answers.get(reference, []), answers.get(model.model, [])
+            lost[model.model] = flips(scores[reference], scores[model.model], *both, n_examples)
+    return page(report, shown, lost)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from belle import network
-from belle.documents import DocumentError, read_document
+from belle.documents import parse_toml, read_document
 from belle.errors import KnownError
 from belle.texts import short_repr
 
@@ -71,7 +70,7 @@ class Endpoint:
 
 def read_endpoints(path: Path) -> list[Endpoint]:
     """The endpoints of a file. Raises KnownError ("bad_endpoints", and those of reading a file)."""
-    document = read_document(path, _parse_toml, kind="bad_endpoints", longest=_LONGEST_FILE)
+    document = read_document(path, parse_toml, kind="bad_endpoints", longest=_LONGEST_FILE)
     try:
         tables = document.pop("endpoint", None)
         if document:
@@ -93,17 +92,6 @@ def endpoint_at(url: str, model: str, *, key: str = "") -> Endpoint:
 
 class _EndpointError(ValueError):
     """What is wrong with an endpoint: a clause."""
-
-
-def _parse_toml(data: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DocumentError(f"is not valid TOML: {error}") from None
-    except RecursionError:
-        raise DocumentError("is nested too deep") from None
 
 
 def _endpoint(table: object, where: str) -> Endpoint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,7 +19,7 @@ from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.commands import Generate, Load, Sampling
 from belle.engine.process.events import Done
 from belle.engine.schemas.json_schema import grammar_of
-from belle.evaluation.sources.model_files import model_files
+from belle.evaluation.sources.model_files import files_digest, model_files
 from belle.prompts import Message
 
 
@@ -222,7 +221,7 @@ def engine_answerer(
 
     Raises KnownError when it cannot be loaded.
     """
-    digest = hashlib.sha256("".join(sorted(model_files(path).hashes().values())).encode()).hexdigest()
+    digest = files_digest(model_files(path).hashes())
     load = Load(
         str(path), n_ctx=n_ctx, template=template, threads=threads, parallel=parallel, prompt_cache=prompt_cache
     )

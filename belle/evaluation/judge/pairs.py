@@ -14,7 +14,6 @@ from typing import Any, Literal
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.requests import Decoding
 from belle.evaluation.answers.answerer import ModelAnswerer
-from belle.evaluation.items.checks import length
 from belle.evaluation.judge.anchors import Winner
 from belle.evaluation.judge.pair_prompts import (
     PAIR_PROMPTS,
@@ -148,6 +147,5 @@ def _verdict(
     reasons: tuple[str, ...] = (),
     problem: str = "",
 ) -> PairVerdict:
-    lengths = length(first.text, "characters"), length(second.text, "characters")
-    answers = first.digest, second.digest
+    answers, lengths = (first.digest, second.digest), (first.length, second.length)
     return PairVerdict(first.item.id, winner, by, orders, reasons, problem, answers, lengths)

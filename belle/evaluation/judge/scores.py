@@ -71,4 +71,5 @@ def _verdict(row: Mapping[str, Any]) -> Verdict:
         str(row["reason"]),
         str(row["problem"]),
         str(row["answer"]),
+        int(row["length"]),
     )

@@ -12,7 +12,7 @@ from belle.clients.chat.client import RequestError
 from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
-from belle.evaluation.items.checks import AnswerCheck, CodeCheck, code_in
+from belle.evaluation.items.checks import AnswerCheck, CodeCheck, code_in, length
 from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.judge.anchors import answer_digest
 from belle.evaluation.judge.prompts import JudgePrompts
@@ -41,6 +41,11 @@ class JudgedAnswer:
         """Of the text: what a verdict on it, or a person's decision, is known by."""
         return answer_digest(self.text)
 
+    @property
+    def length(self) -> int:
+        """Characters, without white space."""
+        return length(self.text, "characters")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -53,6 +58,7 @@ class Verdict:
         reason: why, in the judge's words, or the rules that were broken.
         problem: why there is no score; "" where there is one.
         answer: the digest of the answer.
+        length: its characters, without white space.
     """
 
     item: str
@@ -61,6 +67,7 @@ class Verdict:
     reason: str = ""
     problem: str = ""
     answer: str = ""
+    length: int = 0
 
 
 def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
@@ -71,9 +78,8 @@ def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
     try:
         broken = [problem for check in checks if (problem := check_problem(check, answer.text))]
     except SandboxError as error:
-        return Verdict(answer.item.id, None, "nobody", problem=error.message, answer=answer.digest)
-    score = 1 - len(broken) / len(checks)
-    return Verdict(answer.item.id, score, "rules", "; ".join(broken), answer=answer.digest)
+        return _verdict_on(answer, None, "nobody", problem=error.message)
+    return _verdict_on(answer, 1 - len(broken) / len(checks), "rules", "; ".join(broken))
 
 
 def check_problem(check: AnswerCheck, answer: str) -> str:
@@ -129,11 +135,10 @@ class JudgeRun:
         )
 
     def _verdict(self, answer: JudgedAnswer, reply: str | RequestError) -> Verdict:
-        item = answer.item
         if isinstance(reply, RequestError):
-            return Verdict(item.id, None, "nobody", problem=reply.message, answer=answer.digest)
-        judgement = self.prompts.read(reply, item)
-        return Verdict(item.id, judgement.score, "judge", judgement.reason, judgement.problem, answer.digest)
+            return _verdict_on(answer, None, "nobody", problem=reply.message)
+        judgement = self.prompts.read(reply, answer.item)
+        return _verdict_on(answer, judgement.score, "judge", judgement.reason, judgement.problem)
 
 
 def answers_of(items: EvaluationItems, path: Path) -> Iterator[JudgedAnswer]:
@@ -163,3 +168,7 @@ def conversation(turns: tuple[str, ...], answers: list[str]) -> str:
         if number < len(answers):
             lines.append(f"助手：{answers[number]}")
     return "\n".join(lines)
+
+
+def _verdict_on(answer: JudgedAnswer, score: float | None, by: By, reason: str = "", problem: str = "") -> Verdict:
+    return Verdict(answer.item.id, score, by, reason, problem, answer.digest, answer.length)

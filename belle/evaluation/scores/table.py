@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from belle.errors import KnownError
 from belle.evaluation.intervals import PairedDifference, ScoreMean, holm, macro_mean, mean_of, paired_difference
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.scores import ModelScores
 from belle.evaluation.judge.verdicts import Verdict
+from belle.evaluation.scores.conditions import check_same_judge, check_same_set
 
 OTHERS = "others"
 _OTHERS = frozenset({"math", "code"})
@@ -70,7 +70,9 @@ def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreT
     Raises KnownError ("scores_differ") where they answered another set, or were scored by another judge.
     """
     facts = models[0].facts
-    _check_same(items, models)
+    for model in models:
+        check_same_set(model.model, model.facts, items.digest, items.name)
+        check_same_judge(model.model, model.facts, models[0].model, facts)
     rows = sorted((_row(items, model) for model in models), key=lambda row: -row.average.value)
     by_name = {model.model: _scores(model) for model in models}
     pairs = {
@@ -120,14 +122,3 @@ def _scores(model: ModelScores) -> dict[str, float]:
 
 def _values(verdicts: Sequence[Verdict]) -> list[float]:
     return [verdict.score for verdict in verdicts if verdict.score is not None]
-
-
-def _check_same(items: EvaluationItems, models: Sequence[ModelScores]) -> None:
-    for model in models:
-        if model.facts.get("set") != items.digest:
-            message = f"{model.model} was asked another set than {items.name}."
-            raise KnownError("scores_differ", message, "Give the set that was asked.")
-        for name, what in (("judge", "judge"), ("prompts", "prompts of the judge")):
-            if model.facts.get(name) != models[0].facts.get(name):
-                message = f"{model.model} and {models[0].model} were scored with different {what}."
-                raise KnownError("scores_differ", message, "Judge all of them in the same way: belle eval judge.")

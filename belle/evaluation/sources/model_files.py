@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +61,11 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
+
+
+def files_digest(hashes: Mapping[str, str]) -> str:
+    """One SHA-256 of the SHA-256 of several files, whatever their names."""
+    return hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()
 
 
 def _checkpoint(folder: Path) -> ModelFiles:

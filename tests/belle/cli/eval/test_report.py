@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,104 @@ def test_damaged_scores_are_named(judged: Path, tmp_path: Path, capsys: pytest.C
     (tmp_path / "scores/m.json").write_text('{"format": 1, "verdicts": 3}', encoding="utf-8")
     assert main(["eval", "report", str(tmp_path), "--set", str(judged.parent / "items.jsonl")]) == 2
     assert "m.json is not a file of scores" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def pairs(judged: Path) -> Path:
+    """The same folder, with its pairs judged, too."""
+
+    def prefer_long(body: dict[str, Any]) -> Response:
+        told = body["messages"][0]["content"]
+        sizes = [len(told.partition(f"<{name}>\n")[2].partition(f"\n</{name}>")[0]) for name in ("回答一", "回答二")]
+        return answer(json.dumps({"reason": "long", "better": "1" if sizes[0] > sizes[1] else "2"}))
+
+    with chat_server(prefer_long) as server:
+        words = [str(judged), "--set", str(judged.parent / "items.jsonl"), "--url", server.url, "--model", "judge"]
+        assert main(["eval", "judge", *words, "--pairs"]) == 0
+    return judged
+
+
+def test_pairs_labels_people_and_published_figures_stand_beside(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = json.loads((pairs / "scores/good.json").read_text(encoding="utf-8"))
+    anchors = tmp_path / "anchors.jsonl"
+    rows = [
+        {"item": v["item"], "set": scores["facts"]["set"], "model": "good", "answer": v["answer"], "score": 1}
+        for v in scores["verdicts"]
+    ]
+    anchors.write_text(
+        "".join(f"{json.dumps(row | {'by': 'Li', 'at': '2026-11-30T00:00:00Z'})}\n" for row in rows), encoding="utf-8"
+    )
+    labels = tmp_path / "labels.toml"
+    labels.write_text('[[model]]\nname = "good"\nlabel = "FT"\ncolumns = { Data = "2M" }\n', encoding="utf-8")
+    words = ("--anchors", str(anchors), "--labels", str(labels), "--published", "-o", str(tmp_path / "r.html"))
+    assert report(pairs, *words) == 0
+    told = capsys.readouterr().out
+    assert "| Model | Data | Average Score |" in told
+    assert "| FT | 2M |" in told
+    assert "| FT | poor | 1.000 ±" in told  # six by rules, six by a judge that likes length
+    assert "| prefers the longer answer, FT / poor | near 0.5 | 1.000 ±" in told
+    assert "| Li | scores | rules | 1.000 ±" in told
+    assert "not comparable" in told
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Win rates" in html and "FT(2M)" in html
+
+
+def test_what_fewer_bits_changed_is_said_against_the_reference(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "r.html", tmp_path / "r.json"]
+    assert report(judged, "--reference", "good", *(word for file in files for word in ("-o", str(file)))) == 0
+    told = capsys.readouterr().out
+    assert "What the bits changed" in told
+    assert "| poor | 0.000 ±0.121 | 6 | 6 | 0 | 1.000 ±" in told
+    assert "what fewer bits made worse" in files[0].read_text(encoding="utf-8")
+    assert json.loads(files[1].read_text(encoding="utf-8"))["quantization"]["models"][0]["lost"] == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--reference", "nobody"), "no scores of nobody"),
+        (("--measure", "."), "--measure belongs to --reference"),
+        (("--reference", "good", "--measure", "items.jsonl"), "not a report of this version"),
+    ],
+)
+def test_a_comparison_of_bits_that_cannot_be_made_says_why(
+    judged: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(judged.parent)
+    assert report(judged, *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_answers_that_have_changed_since_they_were_judged_are_named(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(judged, folder)
+    file = folder / "answers/good.jsonl"
+    file.write_text(file.read_text(encoding="utf-8").replace("a number", "another number"), encoding="utf-8")
+    assert main(["eval", "report", str(folder), "--set", str(judged.parent / "items.jsonl")]) == 2
+    assert "has changed since it was judged" in capsys.readouterr().err
+
+
+def test_models_that_were_asked_with_different_decoding_are_named_and_not_averaged(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = judged.parent / "items.jsonl"
+    with chat_server(calculate) as server:
+        words = ["--set", str(items), "-o", str(tmp_path), "--url", server.url, "--model", "warm"]
+        assert main(["eval", "run", *words, "--temperature", "0.7"]) == 0
+        words = [str(tmp_path), "--set", str(items), "--url", server.url, "--model", "judge"]
+        assert main(["eval", "judge", *words]) == 0
+    capsys.readouterr()
+    assert main(["eval", "report", str(judged), str(tmp_path), "--set", str(items)]) == 0
+    told = capsys.readouterr().out
+    assert "not asked alike: temperature is good 0.0, poor 0.0, warm 0.7" in told
+    assert all(f"| {name} |" in told for name in ("good", "poor", "warm"))

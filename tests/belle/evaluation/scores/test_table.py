@@ -14,9 +14,10 @@ from belle.errors import KnownError
 from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.judge.scores import ModelScores
 from belle.evaluation.judge.verdicts import JudgedAnswer, Verdict
-from belle.evaluation.scores.examples import examples
-from belle.evaluation.scores.markdown import csv_text, json_document, markdown
-from belle.evaluation.scores.page import page
+from belle.evaluation.scores.report.contents import ReportOptions, ScoreReport, score_report
+from belle.evaluation.scores.report.examples import examples
+from belle.evaluation.scores.report.markdown import csv_text, json_document, markdown
+from belle.evaluation.scores.report.page import page
 from belle.evaluation.scores.table import score_table
 
 # The row “7B FT 2M” of BELLE's README, whose macro mean it gives as 0.710; “others” is math and code.
@@ -40,6 +41,10 @@ def model(name: str, scores: Mapping[str, float | None], facts: Mapping[str, obj
 
 ITEMS = items_of(BELLE)
 PUBLISHED = model("FT 2M", {item.id: BELLE[item.category] for item in ITEMS.items})
+
+
+def report_of(*models: ModelScores) -> ScoreReport:
+    return score_report(ITEMS, {one.model: one for one in models}, [], ReportOptions())
 
 
 def test_the_averages_are_those_of_belles_tables() -> None:
@@ -97,17 +102,18 @@ def test_scores_that_cannot_be_compared_are_refused(other: dict[str, object], sa
 
 
 def test_all_forms_say_the_same() -> None:
-    table = score_table(ITEMS, [PUBLISHED, model("<b>|odd|</b>", {ITEMS.items[0].id: 0.25})])
-    rows = list(csv.DictReader(io.StringIO(csv_text(table))))
+    report = report_of(PUBLISHED, model("<b>|odd|</b>", {ITEMS.items[0].id: 0.25}))
+    table = report.table
+    rows = list(csv.DictReader(io.StringIO(csv_text(report))))
     average = next(row for row in rows if row["model"] == "FT 2M" and row["class"] == "Average Score")
     assert float(average["mean"]) == pytest.approx(table.rows[0].average.value, abs=1e-6)
-    document = json.loads(json_document(table))
+    document = json.loads(json_document(report))
     assert document["rows"][0]["average"]["value"] == table.rows[0].average.value
     assert not any(math.isnan(value) for value in _floats(document))
-    text = markdown(table)
+    text = markdown(report)
     assert "| FT 2M | 0.710 ±" in text
     assert "&lt;b>\\|odd\\|&lt;/b>" in text
-    html = page(table, {})
+    html = page(report, {}, {})
     assert "0.710 ±" in html
     assert "<b>" not in html
     assert "default-src &#39;none&#39;" in html
@@ -129,6 +135,6 @@ def test_examples_are_the_lowest_and_highest_of_different_classes_and_run_nothin
     assert [example.category for example in shown["lowest"]] == ["rewrite", "classification", "generation"]
     assert shown["lowest"][0].score == 0.0
     assert shown["highest"][0].score == max(scores.values())
-    html = page(score_table(ITEMS, [own]), {"m": shown})
+    html = page(report_of(own), {"m": shown}, {})
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html

@@ -1,0 +1,76 @@
+"""What “belle eval judge” has left in folders, and the answers that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from belle.cli.eval.folders import answers_by_model
+from belle.errors import KnownError
+from belle.evaluation.items.item import EvaluationItems
+from belle.evaluation.judge.pair_file import ModelPair, read_pair
+from belle.evaluation.judge.scores import ModelScores, read_scores
+from belle.evaluation.judge.verdicts import JudgedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFolders:
+    """Of one folder or several.
+
+    Attributes:
+        scores, answers: by model.
+        pairs: in the order of their names.
+    """
+
+    scores: Mapping[str, ModelScores]
+    pairs: Sequence[ModelPair]
+    answers: Mapping[str, Sequence[JudgedAnswer]]
+
+
+def read_judged(folders: Sequence[Path], items: EvaluationItems, set_name: str) -> JudgedFolders:
+    """All that the folders have.
+
+    Raises KnownError: "no_scores", "usage" for a model in two of the folders, "scores_of_other_answers" where answers
+    have changed since they were judged.
+    """
+    scores: dict[str, ModelScores] = {}
+    pairs: list[ModelPair] = []
+    answers: dict[str, list[JudgedAnswer]] = {}
+    for folder in folders:
+        for file in sorted((folder / "scores").glob("*.json")):
+            model = read_scores(file)
+            if model.model in scores:
+                message = f"Two of the folders have a model named {model.model}."
+                raise KnownError("usage", message, "Report the folders one by one.")
+            scores[model.model] = model
+        pairs += map(read_pair, sorted((folder / "pairs").glob("*.json")))
+    judge = f"belle eval judge {folders[0]} --set {set_name} --judge MODEL"
+    if not scores:
+        raise KnownError("no_scores", f"{folders[0]} has no scores.", f"Judge first: {judge}")
+    for model in scores.values():
+        if model.facts.get("set") != items.digest:  # said in better words than of its answers
+            message = f"{model.model} was asked another set than {items.name}."
+            raise KnownError("scores_differ", message, "Give the set that was asked.")
+    for folder in folders:
+        answers |= answers_by_model(folder, items)
+    _check_answers(scores, pairs, answers)
+    return JudgedFolders(scores, pairs, answers)
+
+
+def _check_answers(
+    scores: Mapping[str, ModelScores], pairs: Sequence[ModelPair], answers: Mapping[str, Sequence[JudgedAnswer]]
+) -> None:
+    """Raise KnownError where a verdict is about another answer than the folder has now."""
+    digests = {(model, answer.item.id): answer.digest for model, found in answers.items() for answer in found}
+    judged = [
+        (name, verdict.item, verdict.answer) for name, model in scores.items() for verdict in model.verdicts.values()
+    ]
+    for pair in pairs:
+        for side, name in enumerate((pair.first, pair.second)):
+            judged += [(name, verdict.item, verdict.answers[side]) for verdict in pair.verdicts]
+    for model, item, digest in judged:
+        if digests.get((model, item), digest) != digest:
+            message = f"The answer of {model} to {item} has changed since it was judged."
+            advice = "Judge again: belle eval judge; what has not changed is not asked again."
+            raise KnownError("scores_of_other_answers", message, advice)

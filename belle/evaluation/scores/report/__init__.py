@@ -1,0 +1,1 @@
+"""The report on scores: HTML, Markdown, CSV and JSON, made of the same tables."""

@@ -1,0 +1,101 @@
+"""A report as text: Markdown in the shape of BELLE's two tables with an interval on every number, CSV, and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from belle.evaluation.scores.report.contents import ScoreReport
+from belle.evaluation.scores.report.grids import ScoreGrid
+from belle.evaluation.scores.report.published import NOT_COMPARABLE, PUBLISHED
+from belle.evaluation.scores.report.sections import AVERAGE, WITHOUT_OTHERS, grids
+from belle.evaluation.scores.table import ScoreTable
+from belle.texts import json_text, visible
+
+SMALL = (
+    "Each number has its 95 % interval. A class of n items cannot be known better than about ±0.7/√n: "
+    "±0.07 for a hundred."
+)
+
+
+def markdown(report: ScoreReport) -> str:
+    """All tables, as Markdown."""
+    table = report.table
+    parts = [f"# {_escaped(table.set_name)}", f"Judge: {_escaped(table.judge)} ({table.prompts} prompts). {SMALL}"]
+    warnings = [*report.notes, *missing(report)]
+    parts += ["\n".join(f"- {_escaped(warning)}" for warning in warnings)] if warnings else []
+    for number, grid in enumerate(grids(report)):
+        parts += [f"## {grid.title}"] if number else []
+        parts += [_grid(grid)] if grid.rows else []
+        parts += [_escaped(note) for note in grid.notes]
+    return "\n\n".join(parts) + "\n"
+
+
+def missing(report: ScoreReport) -> list[str]:
+    """Sentences about what is in no mean: items without an answer, answers without a score."""
+    label = report.labels.label
+    return [
+        f"{label(row.model)}: {row.missing:,} items without an answer, {row.unscored:,} answers without a score; they "
+        "are in no mean."
+        for row in report.table.rows
+        if row.missing or row.unscored
+    ]
+
+
+def csv_text(report: ScoreReport) -> str:
+    """One line for each model and class; the averages are classes, too. Published figures have no interval."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    labels = report.labels
+    writer.writerow(["model", "class", "mean", "low", "high", "n", "label", *labels.columns])
+    for row in report.table.rows:
+        named = {AVERAGE: row.average, WITHOUT_OTHERS: row.without_others, "all items": row.everything}
+        factors = [labels.label(row.model), *(labels.factor(row.model, column) for column in labels.columns)]
+        for name, mean in {**named, **row.classes}.items():
+            if mean.n:
+                figures = [f"{figure:.6f}" for figure in (mean.value, mean.low, mean.high)]
+                writer.writerow([row.model, name, *figures, mean.n, *factors])
+    return out.getvalue()
+
+
+def json_document(report: ScoreReport) -> str:
+    """All of it; a comparison is under `FIRST → SECOND`."""
+    table: ScoreTable = report.table
+    document = asdict(table) | {"pairs": {" → ".join(names): asdict(pair) for names, pair in table.pairs.items()}}
+    for name in ("wins", "longest", "agreement", "quantization", "labels"):
+        part = getattr(report, name)
+        document[name] = None if part is None else asdict(part)
+    document["notes"] = list(report.notes)
+    if report.published:
+        document["published"] = {"note": NOT_COMPARABLE, "rows": [asdict(row) for row in PUBLISHED]}
+    return json_text(_finite(document), indent=1) + "\n"
+
+
+def _grid(grid: ScoreGrid) -> str:
+    head = _line(grid.head)
+    rule = f"|{'---|' * grid.n_texts}{'--:|' * (len(grid.head) - grid.n_texts)}"
+    return "\n".join([head, rule, *(_line([cell.text for cell in row]) for row in grid.rows)])
+
+
+def _line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escaped, texts))} |"
+
+
+def _escaped(text: str) -> str:
+    text = " ".join(visible(text).split())
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _finite(value: object) -> object:
+    """JSON has no NaN: a mean of nothing is null."""
+    match value:
+        case dict():
+            return {name: _finite(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value

@@ -1,0 +1,159 @@
+"""The tables of a report, from top to bottom."""
+
+from __future__ import annotations
+
+from belle.evaluation.scores.quantization import QuantizationLoss
+from belle.evaluation.scores.report.contents import ScoreReport
+from belle.evaluation.scores.report.grids import (
+    NO_NUMBER,
+    GridCell,
+    ScoreGrid,
+    count_cell,
+    interval_cell,
+    mean_cell,
+    number_cell,
+    p_cell,
+    text_cell,
+)
+from belle.evaluation.scores.report.judge_sections import agreement_grid, self_check_grid
+from belle.evaluation.scores.report.published import NOT_COMPARABLE, PUBLISHED, PUBLISHED_CLASSES
+from belle.evaluation.scores.table import OTHERS, ScoreTable, group_of
+from belle.evaluation.scores.win_rates import WinRates
+
+AVERAGE, WITHOUT_OTHERS = "Average Score", "Score_w/o_others"
+_EQUAL_LENGTH = (
+    "At equal length: AlpacaEval 2's regression on the difference in characters, without its difficulty of "
+    "instructions, with Jeffreys' prior."
+)
+_FLIPS = (
+    "Flips: right is an answer that keeps all rules of its item; p is McNemar's exact test. Difference: of all scores, "
+    "candidate minus reference; p by turning signs at random. Both are Holm's, over the rows of this table."
+)
+HOLM = "p is Holm's, over all rows of this table."
+
+
+def grids(report: ScoreReport) -> list[ScoreGrid]:
+    """All tables that there is something to show in; the scores are the first."""
+    tables = [scores_grid(report)]
+    if report.published:
+        tables.append(_published(report.table))
+    if report.table.pairs:
+        tables.append(_differences(report))
+    if report.wins:
+        tables.append(_wins(report, report.wins))
+    tables.append(self_check_grid(report))
+    if report.agreement:
+        tables.append(agreement_grid(report.agreement))
+    if report.quantization:
+        tables.append(_quantization(report, report.quantization))
+    return tables
+
+
+def scores_grid(report: ScoreReport) -> ScoreGrid:
+    """The models with their factors, BELLE's two averages, and the classes."""
+    table, labels = report.table, report.labels
+    columns = labels.columns
+    rows = [
+        [
+            text_cell(labels.label(row.model)),
+            *(text_cell(labels.factor(row.model, column)) for column in columns),
+            mean_cell(row.average),
+            mean_cell(row.without_others),
+            *map(mean_cell, row.classes.values()),
+        ]
+        for row in table.rows
+    ]
+    classes = [f"{name} ({n:,})" for name, n in table.classes.items()]
+    return ScoreGrid("Scores", ["Model", *columns, AVERAGE, WITHOUT_OTHERS, *classes], rows, 1 + len(columns))
+
+
+def _published(table: ScoreTable) -> ScoreGrid:
+    """BELLE's figures under the classes of the table, math and code being one."""
+    shown = [name for name in PUBLISHED_CLASSES if name == OTHERS or name in {group_of(own) for own in table.classes}]
+    rows = []
+    for row in PUBLISHED:
+        by_class = dict(zip(PUBLISHED_CLASSES, row.classes, strict=False))
+        figures = [row.average, row.without_others, *(by_class.get(name) for name in shown)]
+        cells = [NO_NUMBER if figure is None else number_cell(figure) for figure in figures]
+        rows.append([text_cell(row.model), text_cell(row.source), *cells])
+    head = ["Model", "Source", AVERAGE, WITHOUT_OTHERS, *shown]
+    return ScoreGrid("Published by BELLE (not comparable)", head, rows, 2, [NOT_COMPARABLE])
+
+
+def _differences(report: ScoreReport) -> ScoreGrid:
+    label = report.labels.label
+    rows = [
+        [
+            text_cell(label(first)),
+            text_cell(label(second)),
+            number_cell(pair.value, "+.3f"),
+            interval_cell(pair.low, pair.high),
+            count_cell(pair.n),
+            p_cell(pair.adjusted_p),
+        ]
+        for (first, second), pair in report.table.pairs.items()
+    ]
+    head = ["First", "Second", "Difference", "95 % interval", "n", "p"]
+    told = "The mean of second minus first, on the items that both have a score for."
+    return ScoreGrid("Against each other", head, rows, 2, [told, HOLM])
+
+
+def _wins(report: ScoreReport, wins: WinRates) -> ScoreGrid:
+    label = report.labels.label
+    rows = [
+        [
+            text_cell(label(rate.first)),
+            text_cell(label(rate.second)),
+            mean_cell(rate.rate),
+            mean_cell(rate.controlled),
+            count_cell(rate.wins),
+            count_cell(rate.ties),
+            count_cell(rate.losses),
+            count_cell(rate.unread),
+            p_cell(rate.adjusted_p),
+            number_cell(rate.lengths[0], ",.0f"),
+            number_cell(rate.lengths[1], ",.0f"),
+        ]
+        for rate in wins.rates
+    ]
+    head = ["First", "Second", "Win rate", "at equal length", "wins", "ties", "losses", "unread", "p"]
+    notes = [
+        f"Judge: {wins.judge}, asked in both orders; where they differ it is a tie. A tie is half a win of the first.",
+        _EQUAL_LENGTH,
+        f"Unread replies of the judge are in no rate. p: of wins and losses (sign test). {HOLM}",
+    ]
+    return ScoreGrid("Pairs", [*head, "characters, first", "second"], rows, 2, notes)
+
+
+def _quantization(report: ScoreReport, loss: QuantizationLoss) -> ScoreGrid:
+    label = report.labels.label
+    names = list(dict.fromkeys(figure.name for model in loss.models for figure in model.measured))
+    rows = []
+    for model in loss.models:
+        measured = {figure.name: figure for figure in model.measured}
+        difference = model.difference
+        rows.append(
+            [
+                text_cell(label(model.model)),
+                mean_cell(model.same_answer),
+                count_cell(model.n_rules),
+                count_cell(model.lost),
+                count_cell(model.gained),
+                mean_cell(model.flips),
+                p_cell(model.flips_adjusted_p),
+                count_cell(model.n_judged),
+                count_cell(model.lower),
+                count_cell(model.higher),
+                number_cell(difference.value, "+.3f"),
+                interval_cell(difference.low, difference.high),
+                p_cell(difference.adjusted_p),
+                *(
+                    GridCell(measured[name].words, measured[name].value) if name in measured else NO_NUMBER
+                    for name in names
+                ),
+            ]
+        )
+    head = ["Model", "same answer", "by rules", "right → wrong", "wrong → right", "flips", "p of the flips"]
+    head += ["judged", "lower", "higher", "difference", "95 % interval", "p of the difference", *names]
+    against = f"Against {label(loss.reference)}, on the items that both have a score for."
+    return ScoreGrid("What the bits changed", head, rows, 1, [against, _FLIPS, *loss.notes])
