@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from assets.evaluation.makers import closed_qa, code, extract, math
+from assets.evaluation.makers import closed_qa, code, extract, math, rewrite
 from assets.evaluation.makers.draft import Draft, identity
 
 OWN = Path(__file__).resolve().parent.parent / "own"
@@ -18,6 +18,7 @@ MAKERS: Mapping[str, Sequence[Callable[[], Sequence[Draft]]]] = {
     "code": (code.drafts,),
     "extract": (extract.drafts,),
     "math": (math.drafts,),
+    "rewrite": (rewrite.drafts,),
 }
 """The makers of each class."""
 

@@ -40,6 +40,7 @@ COMPLETE = (
     "math",
     "multi-turn",
     "open qa",
+    "rewrite",
     "summarization",
     "translation",
 )
