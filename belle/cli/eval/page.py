@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     items = read_set(arguments.set)
     answers = _answers(arguments.folder, items)
-    by = arguments.by if arguments.by is not None else _user()
+    by = _person(arguments.by)
     decisions = Decisions(_anchor_file(arguments), items.digest, by)
     prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
 
@@ -74,7 +74,12 @@ def _anchor_file(arguments: argparse.Namespace) -> Path | None:
     return path
 
 
-def _user() -> str:
+def _person(name: str | None) -> str:
+    """Who decides. Raises KnownError."""
+    if name is not None:
+        if not name.strip():
+            raise KnownError("usage", "--by is empty.", "Give a name, such as --by li.")
+        return name.strip()
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers

@@ -13,7 +13,9 @@ const KEPT_PLACE = "place";
 const KEPT_THEME = "theme";
 const KEPT_KEYS = "keys";
 
-const page = { session: null, list: null, item: null, pasted: null, shown: null, loading: new AbortController() };
+const page = {
+  session: null, list: null, item: null, pasted: null, shown: null, isDeciding: false, loading: new AbortController(),
+};
 
 // What is asked for
 
@@ -67,13 +69,13 @@ async function step(direction, status) {
 
 async function changeView() {
   showViewFields();
-  await loadItems();
-  if (!page.pasted) await loadCase();
+  await Promise.all([page.pasted || loadCase(), loadItems()]);
 }
 
 // A case
 
 async function loadCase() {
+  page.shown = null; // until the next one is there, nothing can be decided
   page.loading.abort();
   const { signal } = page.loading = new AbortController();
   clearJudge();
@@ -98,15 +100,20 @@ function whyNotKept(shown) {
 // Decisions
 
 async function decide(decision) {
-  const { shown, item } = page;
-  if (!shown?.is_complete || whyNotKept(shown)) return;
+  const { shown } = page;
+  if (page.isDeciding || !shown?.is_complete || whyNotKept(shown)) return;
   const digests = shown.answers.map(answer => answer.digest);
-  const kept = await ask("/api/decide", { ...caseRequest(), ...decision, shown: digests });
-  if (page.shown !== shown) return;
-  showDecided(shown, kept);
-  const isDone = kept.score !== null || kept.choice !== null;
-  await loadItems();
-  if (isDone && !page.pasted && page.item === item) await step(1, "open");
+  page.isDeciding = true; // a key that comes too early is meant for the next case
+  try {
+    const kept = await ask("/api/decide", { ...caseRequest(), ...decision, shown: digests });
+    await loadItems();
+    if (page.shown !== shown) return;
+    showDecided(shown, kept);
+    const isDone = kept.score !== null || kept.choice !== null;
+    if (isDone && !page.pasted) await step(1, "open");
+  } finally {
+    page.isDeciding = false;
+  }
 }
 
 async function save() {

@@ -93,9 +93,10 @@ class PageProcess:
 
 
 @contextlib.contextmanager
-def page_process(folder: Path, *options: str, **environment: str) -> Iterator[PageProcess]:
-    """The page, once it is ready, ended by Ctrl-C."""
-    words = [sys.executable, "-m", "belle", "eval", "page", *options, "--no-browser", "--by", "li"]
+def page_process(folder: Path, *options: str, window: bool = False, **environment: str) -> Iterator[PageProcess]:
+    """The page, once it is ready, ended by Ctrl-C. With `window` it opens a browser."""
+    words = [sys.executable, "-m", "belle", "eval", "page", *options, "--by", "li"]
+    words += [] if window else ["--no-browser"]
     home = folder / "home"
     home.mkdir(exist_ok=True)
     variables = os.environ | {"HOME": str(home), "XDG_STATE_HOME": str(home), "XDG_DATA_HOME": str(home)} | environment

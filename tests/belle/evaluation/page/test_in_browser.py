@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,17 @@ def test_keys_choose_the_better_of_two_hidden_models(browser: ChromiumTab, fresh
         assert said.startswith(row[row["winner"]])
 
 
+def test_keys_that_come_faster_than_the_next_case_decide_nothing(browser: ChromiumTab, fresh: PageProcess) -> None:
+    tab = opened(browser, fresh)
+    choose(tab, "what", "pair")
+    tab.until("document.querySelectorAll('.answer').length === 2")
+    press = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
+    tab.run(f"for (const key of '1212') {press}")
+    tab.until("document.getElementById('item-id').textContent === 'sky'")
+    assert [row["item"] for row in fresh.anchors()] == ["sum"]
+    assert tab.run("document.getElementById('error').hidden")
+
+
 def test_a_key_in_a_text_is_a_letter(tab: ChromiumTab, page: PageProcess) -> None:
     tab.press("/")
     tab.press("7", "j", "u")
@@ -233,6 +245,30 @@ def test_it_fits_windows_of_all_sizes_in_both_themes(tab: ChromiumTab, width: in
     page, ink = (tab.run(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
     expected = {"light": ("rgb(255, 255, 255)", "rgb(29, 27, 38)"), "dark": ("rgb(23, 22, 28)", "rgb(236, 234, 244)")}
     assert (page, ink) == expected[scheme]
+
+
+def test_the_address_on_the_browsers_command_line_opens_the_page_once(tab: ChromiumTab, tmp_path: Path) -> None:
+    recorder = tmp_path / "browser"
+    recorder.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/address\n')
+    recorder.chmod(0o755)
+    options = [str(tmp_path), "--set", str(write_run(tmp_path))]
+    with page_process(tmp_path, *options, window=True, BROWSER=f"{recorder} %s", DISPLAY=":9") as page:
+        wait_for(tmp_path / "address")
+        address = (tmp_path / "address").read_text().strip()
+        assert page.token not in address
+        tab.open(address)
+        tab.until(READY)
+        tab.run("sessionStorage.clear()")
+        tab.open(f"{page.base}/words.json")
+        tab.open(address)
+        tab.until("document.getElementById('error')?.textContent.includes('without its token')")
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 20
+    while not (path.exists() and path.read_text().endswith("\n")):
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_reload_keeps_the_place_and_a_page_without_its_token_says_so(tab: ChromiumTab, page: PageProcess) -> None:
