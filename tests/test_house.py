@@ -35,12 +35,14 @@ belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, 
                         belle/dialogue, belle/report, belle/server/access.py, belle/server/connection.py,
                         belle/server/errors.py, belle/server/fields.py, belle/server/listening.py,
                         belle/server/settings.py
+belle/synthesis      →  the ground, belle/prompts, belle/clients, belle/data, belle/evaluation
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
-                        belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/report, belle/server,
-                        convert, desktop/store, desktop/chat/prompt_path.py, desktop/chat/saved_states.py,
-                        desktop/chat/titles.py, desktop/chat/strategies/saved_answers.py
+                        belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/synthesis, belle/report,
+                        belle/server, convert, desktop/store, desktop/chat/prompt_path.py,
+                        desktop/chat/saved_states.py, desktop/chat/titles.py,
+                        desktop/chat/strategies/saved_answers.py
 desktop/i18n         →  the ground
 desktop/crashes      →  the ground
 desktop/markup       →  the ground
@@ -97,6 +99,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/dialogue": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/training": (*QT, *LLAMA),
     "belle/evaluation": QT,
+    "belle/synthesis": (*QT, *TORCH, *LLAMA),
     "belle/server": (*QT, *TORCH, *LLAMA, "numpy"),
     "belle/cli": QT,
     "convert": (*QT, *TORCH),

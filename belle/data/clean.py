@@ -42,7 +42,8 @@ _REFUSAL = re.compile(
     r"|(我|抱歉|很抱歉|对不起)[，,]?(我)?(无法|不能|没有办法)(提供|回答|完成|协助|访问|生成|帮助|执行|为您|给出|满足)"
     r"|\bas an? (ai|artificial intelligence)( language)?( model| assistant)?\b"
     r"|\bi('m| am) (sorry|unable|not able)\b[^.]{0,60}\b(can(no|')t|unable|not able)\b"
-    r"|\bi (cannot|can't|can not) (provide|assist|fulfill|answer|complete|help)\b",
+    r"|\bi (cannot|can't|can not) (provide|assist|fulfill|answer|complete|help)\b"
+    r"|\bi (do not|don't) have the (ability|capability|capabilities)\b",
     re.IGNORECASE,
 )
 _OTHER_MODELS = re.compile(r"\bOpenAI\b|\bChatGPT\b|\bGPT-?[34]\b|文心一言|通义千问", re.IGNORECASE)

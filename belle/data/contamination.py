@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from belle.data.duplicates.shingles import features, normalised
-from belle.data.files import Record
 from belle.data.read import scan_rows
 from belle.data.rows import Row, questions_of, texts_of
 from belle.errors import KnownError
@@ -52,7 +51,7 @@ class EvaluationSet:
 
     def __init__(self, paths: Iterable[Path | str], threshold: float = 0.8) -> None:
         self._threshold = threshold
-        self._questions: list[tuple[str, Record]] = []
+        self._questions: list[tuple[str, str, int]] = []  # question, file, line or row
         self._short: dict[str, int] = {}
         self._runs: dict[int, list[int]] = {}
         self._sizes: list[int] = []
@@ -61,7 +60,7 @@ class EvaluationSet:
                 if isinstance(row, KnownError):
                     raise row
                 for question in questions_of(row):
-                    self._add(question, record)
+                    self.add(question, record.path, record.number)
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -71,19 +70,20 @@ class EvaluationSet:
         hits = [hit for text in texts_of(row) if (hit := self._find(text)) is not None]
         return max(hits, key=lambda hit: hit.overlap, default=None)
 
-    def _add(self, question: str, record: Record) -> None:
+    def add(self, question: str, path: str, number: int) -> None:
+        """Add a question, from line or row `number` of `path`."""
         compared = normalised(question)
         if not compared:
             return
-        number = len(self._questions)
-        self._questions.append((question, record))
+        index = len(self._questions)
+        self._questions.append((question, path, number))
         runs = self._features(compared)
         self._sizes.append(len(runs))
         if len(compared) < RUN:
-            self._short.setdefault(compared, number)
+            self._short.setdefault(compared, index)
             return
         for run in runs:
-            self._runs.setdefault(run, []).append(number)
+            self._runs.setdefault(run, []).append(index)
 
     @staticmethod
     def _features(compared: str) -> list[int]:
@@ -102,6 +102,5 @@ class EvaluationSet:
         overlap = counts[number] / self._sizes[number]
         return self._hit(number, overlap) if overlap >= self._threshold else None
 
-    def _hit(self, number: int, overlap: float) -> Hit:
-        question, record = self._questions[number]
-        return Hit(question, record.path, record.number, overlap)
+    def _hit(self, index: int, overlap: float) -> Hit:
+        return Hit(*self._questions[index], overlap)

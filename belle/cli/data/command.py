@@ -23,6 +23,18 @@ examples:
   belle data split unique.jsonl -o train.jsonl --held-out dev.jsonl --size 1000
   belle data mix domain.jsonl general.jsonl --ratio 1:5 -o mixed.jsonl
   belle data show mixed.jsonl --recipe train/sft.yaml
+  belle data generate instructions model.gguf -o new.jsonl --n 1000 --agree 2
+  belle data filter new.jsonl -o good.jsonl --where 'agreement >= 0.5'
+"""
+
+_CONDITIONS = """\
+A condition compares columns with values: ==, !=, <, <=, >, >=; and, or, not, parentheses. A column of an object in a
+row is named with a dot. A comparison does not hold where the column is missing; “has COLUMN” asks for it.
+
+examples:
+  --where 'judge >= 0.7 and agreement >= 0.5'
+  --where 'not has judge or judge > 0.9'
+  --where 'labels.scene == "a kitchen" and parsed == true'
 """
 
 
@@ -42,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Raise KnownError when an output is also an input, or another output."""
     given = vars(arguments)
-    inputs = [given.get(name) for name in ("file", "categories", "recipe", "model")]
-    inputs += [*given.get("files", ()), *given.get("against", ())]
+    inputs = [given.get(name) for name in ("file", "categories", "recipe", "model", "seeds", "labels", "generator")]
+    inputs += [path for name in ("files", "against", "passages") for path in given.get(name, ())]
     outputs = [given[name] for name in ("output", "rejected", "held_out", "plot") if given.get(name)]
     for path in outputs:
         check_output(path, inputs)
@@ -164,6 +176,30 @@ def _tag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, metavar="N", help="tag the first N rows only")
 
 
+def _generate(parser: argparse.ArgumentParser) -> None:
+    from belle.cli.data.generate_options import add_generate_options  # only here: it knows models and servers
+
+    add_generate_options(parser)
+
+
+def _filter(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _CONDITIONS
+    parser.add_argument("file", type=path_or_name, metavar="FILE", help="the data; each record is kept as it is")
+    parser.add_argument(
+        "-o", "--output", type=output_file, required=True, metavar="OUT", help="what is kept, JSON Lines (.jsonl, .gz)"
+    )
+    parser.add_argument(
+        "--where",
+        required=True,
+        action="append",
+        metavar="CONDITION",
+        help="rows to keep; repeatable, all have to hold",
+    )
+    parser.add_argument("--rejected", type=output_file, metavar="OUT", help="write what was left out here")
+    _add_report(parser)
+
+
 _COMMANDS = {
     "check": Subcommand("say what is in a file and what is wrong with it", _check, "belle.cli.data.check:check"),
     "show": Subcommand("show samples as the model will see them", _show, "belle.cli.data.show:show"),
@@ -172,5 +208,9 @@ _COMMANDS = {
     "clean": Subcommand("leave out what teaches the wrong thing", _clean, "belle.cli.data.rows:clean"),
     "split": Subcommand("hold out a part for validation, duplicates on one side", _split, "belle.cli.data.rows:split"),
     "mix": Subcommand("several files in a fixed ratio", _mix, "belle.cli.data.rows:mix"),
+    "generate": Subcommand(
+        "have models write data: tasks, dialogues, questions", _generate, "belle.cli.data.generate:generate"
+    ),
+    "filter": Subcommand("keep the rows of which a condition holds", _filter, "belle.cli.data.filter:filter_rows"),
     "tag": Subcommand("say which of BELLE's 13 kinds of task each row is", _tag, "belle.cli.data.tag:tag"),
 }

@@ -63,7 +63,7 @@ class AnswerFile:
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, keep_existing: bool = False) -> None:
-        _check_identity(path, identity)
+        check_identity(path, identity)
         self.answered: set[str] = set()
         self.existing: list[dict[str, Any]] = []
         self._keep_existing = keep_existing
@@ -121,8 +121,11 @@ def answer_facts(path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
-    """Raise KnownError where something else is in the file: it must not be cut, and nothing be paid for twice."""
+def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
+    """Raise KnownError ("answers_of_another_run") where the first line of a file is not `{"run": identity}`.
+
+    Such a file must not be cut, and nothing be paid for twice. A file that does not exist or is empty passes.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return
     first = next(read_rows(path), {}).get("run")

@@ -1,0 +1,193 @@
+"""Conditions on the columns of a record, in a small language: `judge >= 0.7 and (labels.scene == "train" or not cut)`.
+
+expression  = term { "or" term }
+term        = factor { "and" factor }
+factor      = "not" factor | "(" expression ")" | "has" column | column [ operator value ]
+operator    = "==" | "=" | "!=" | "<" | "<=" | ">" | ">="
+column      = name { "." name }
+value       = number | text in quotes | true | false | null
+
+A column by itself holds where it is true. A comparison with a column that the record lacks, or that has a value of
+another kind, does not hold, whatever the operator. Nothing of it is run as a program.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from belle.errors import KnownError
+
+Condition = Callable[[Mapping[str, Any]], bool]
+Scalar = str | float | bool | None
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?![\w.]))
+    |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    |(?P<operator>==|!=|<=|>=|=|<|>)
+    |(?P<mark>[()])
+    |(?P<name>[^\W\d][\w-]*(?:\.[\w-]+)*))""",
+    re.VERBOSE,
+)
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_CONSTANTS: Mapping[str, Scalar] = {"true": True, "false": False, "null": None}
+_RESERVED = frozenset({"and", "or", "not", "has", *_CONSTANTS})
+_DEEPEST = 50
+_LONGEST = 10_000
+_MISSING = object()
+
+
+def parse_condition(text: str) -> Condition:
+    """The condition that `text` writes. Raises KnownError ("bad_condition"), which says where it breaks off."""
+    try:
+        return _Parser(_tokens(text)).parse()
+    except _ConditionError as error:
+        where = f", at character {error.place + 1}" if error.place < len(text) else ""
+        message = f"The condition “{text[:200]}” cannot be read{where}: {error}."
+        raise KnownError("bad_condition", message, "Such as: judge >= 0.7 and agreement >= 0.5") from None
+
+
+class _ConditionError(ValueError):
+    """What is wrong: a clause. Args: place: the character, from 0 on."""
+
+    def __init__(self, message: str, place: int) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+_Token = tuple[str, str, int]
+"""Kind, text, and where it begins; the kind `end` comes last."""
+
+
+def _tokens(text: str) -> list[_Token]:
+    if len(text) > _LONGEST:
+        raise _ConditionError(f"it is longer than {_LONGEST:,} characters", len(text))
+    tokens: list[_Token] = []
+    place = 0
+    while text[place:].strip():
+        match = _TOKEN.match(text, place)
+        if match is None or match.lastgroup is None:
+            start = place + len(text[place:]) - len(text[place:].lstrip())
+            raise _ConditionError(f"“{text[start : start + 20]}” is not part of a condition", start)
+        tokens.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        place = match.end()
+    return [*tokens, ("end", "", len(text))]
+
+
+class _Parser:
+    """Reads an expression by recursive descent."""
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self._tokens = tokens
+        self._index = 0
+        self._depth = 0
+
+    def parse(self) -> Condition:
+        condition = self._expression()
+        kind, text, place = self._tokens[self._index]
+        if kind != "end":
+            raise _ConditionError(f"“{text}” comes where “and” or “or” should be", place)
+        return condition
+
+    def _expression(self) -> Condition:
+        parts = [self._term()]
+        while self._takes("name", "or"):
+            parts.append(self._term())
+        return parts[0] if len(parts) == 1 else lambda record: any(part(record) for part in parts)
+
+    def _term(self) -> Condition:
+        parts = [self._factor()]
+        while self._takes("name", "and"):
+            parts.append(self._factor())
+        return parts[0] if len(parts) == 1 else lambda record: all(part(record) for part in parts)
+
+    def _factor(self) -> Condition:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _ConditionError("it is nested too deep", self._tokens[self._index][2])
+        try:
+            if self._takes("name", "not"):
+                inner = self._factor()
+                return lambda record: not inner(record)
+            if self._takes("mark", "("):
+                inner = self._expression()
+                if not self._takes("mark", ")"):
+                    raise _ConditionError("“)” is missing", self._tokens[self._index][2])
+                return inner
+            return self._presence() if self._takes("name", "has") else self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _presence(self) -> Condition:
+        column = self._column()
+        return lambda record: _value(record, column) is not _MISSING
+
+    def _comparison(self) -> Condition:
+        column = self._column()
+        if self._tokens[self._index][0] != "operator":
+            return lambda record: _value(record, column) is True
+        compare = _OPERATORS[self._next()[1]]
+        wanted = self._scalar()
+        return lambda record: _holds(_value(record, column), compare, wanted)
+
+    def _column(self) -> tuple[str, ...]:
+        kind, text, place = self._next()
+        if kind != "name" or text in _RESERVED:
+            raise _ConditionError("the name of a column is missing" + (f" before “{text}”" if text else ""), place)
+        return tuple(text.split("."))
+
+    def _scalar(self) -> Scalar:
+        kind, text, place = self._next()
+        if kind == "number":
+            return float(text)
+        if kind == "text":
+            return re.sub(r"\\(.)", r"\1", text[1:-1])
+        if kind == "name" and text in _CONSTANTS:
+            return _CONSTANTS[text]
+        said = "a value is missing" if kind == "end" else f"“{text}” is not a value; texts are written in quotes"
+        raise _ConditionError(said, place)
+
+    def _takes(self, kind: str, text: str) -> bool:
+        if self._tokens[self._index][:2] != (kind, text):
+            return False
+        self._index += 1
+        return True
+
+    def _next(self) -> _Token:
+        token = self._tokens[self._index]
+        self._index += token[0] != "end"
+        return token
+
+
+def _value(record: Mapping[str, Any], column: tuple[str, ...]) -> Any:
+    value: Any = record
+    for name in column:
+        value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
+    return value
+
+
+def _holds(value: Any, compare: Callable[[Any, Any], bool], wanted: Scalar) -> bool:
+    if value is _MISSING:
+        return False
+    if _kind(value) != _kind(wanted):
+        return compare is operator.ne and value is not None and wanted is None
+    return (
+        compare(value, wanted)
+        if not isinstance(wanted, bool | None) or compare in (operator.eq, operator.ne)
+        else False
+    )
+
+
+def _kind(value: Any) -> type:
+    """Numbers are one kind, and truth values are none of them."""
+    return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)

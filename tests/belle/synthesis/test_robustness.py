@@ -1,0 +1,194 @@
+"""Replies of every wrong kind, servers that break, and runs that are killed: said in words, and nothing lost."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from belle.cli.main import main
+from tests.belle.synthesis.author import tasks, wants, write
+from tests.support.chat_server import Response, answer, chat_server, complaint
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def words_for(url: str, out: Path, *words: str) -> list[str]:
+    return ["data", "generate", "instructions", "--url", url, "--model", "m", "-o", str(out), *words]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "rows.jsonl"
+
+
+def test_a_server_that_complains_cuts_and_talks_costs_no_row(out: Path) -> None:
+    mischief = itertools.chain(
+        [
+            lambda _: complaint(429, "slow down", retry_after="0"),
+            lambda _: complaint(503),
+            lambda body: Response(write(body).body, cut=20),
+            lambda _: answer("好的，我来写几道题。"),
+            lambda _: answer("对不起，我无法完成。"),
+            lambda _: answer(""),
+            lambda _: answer('{"tasks": 3}'),
+        ],
+        itertools.repeat(write),
+    )
+
+    def script(body: dict[str, Any]) -> Response:
+        return next(mischief)(body)
+
+    with chat_server(script) as server:
+        assert main(words_for(server.url, out, "--n", "6")) == 0
+    assert len(rows_of(out)) == 6
+
+
+REPLIES = {
+    "prose": ("好的！下面是题目：一、写诗。", "the reply has no JSON to read"),
+    "refusal": ("对不起，我无法完成这个请求。", "the reply has no JSON to read"),
+    "empty": ("", "the reply has no JSON to read"),
+    "another language": (tasks("Write a poem about the sea and the moon."), "in another language"),
+    "the request again": (tasks("请再写 8 道新题，都要不同。"), "repeats the request"),
+    "pictures": (tasks("请描述这张图片里的天气和人物。"), "asks for pictures"),
+    "links": (tasks("打开 https://a.example 并总结内容。"), "asks for pictures"),
+    "too short": (tasks("写诗"), "too short"),
+    "too long": (tasks("写" * 700), "too long"),
+    "no text": (tasks("***，请写一首短诗吧"), "begins with something other"),
+    "a seed": (tasks("用小学生能听懂的话，解释潮水为什么会涨落。"), "near duplicate"),
+    "nothing": ('{"tasks": [{"instruction": "", "input": ""}]}', "a part is missing"),
+}
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_replies_of_one_kind_end_the_run_in_words(name: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply, said = REPLIES[name]
+    with chat_server(lambda body: answer(reply) if wants(body) else write(body)) as server:
+        assert main(words_for(server.url, out, "--n", "5", "--give-up", "4")) == 1
+        assert len(server.bodies) < 20
+    shown = capsys.readouterr().out
+    assert said in shown and "brought nothing" in shown and "Traceback" not in shown
+
+
+ANSWERS = {
+    "refusals": ("作为一个AI语言模型，我无法回答。", "declines"),
+    "loops": ("春天来了。" * 200, "repeats itself"),
+    "nothing": ("", "an answer is empty"),
+    "another language": ("I think that this is a very good question.", "in another language"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_that_teach_nothing_are_left_out(name: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply, said = ANSWERS[name]
+    with chat_server(lambda body: write(body) if wants(body) else answer(reply)) as server:
+        assert main(words_for(server.url, out, "--n", "5", "--give-up", "6")) == 1
+    assert said in capsys.readouterr().out and not rows_of(out)
+
+
+def test_whole_tasks_of_a_reply_that_is_cut_are_taken_and_marked(out: Path) -> None:
+    def script(body: dict[str, Any]) -> Response:
+        if wants(body) != "tasks":
+            return write(body)
+        return answer(write(body).body["choices"][0]["message"]["content"][:-30])
+
+    with chat_server(script) as server:
+        assert main(words_for(server.url, out, "--n", "4")) == 0
+    assert {row["parsed"] for row in rows_of(out)} == {False}
+
+
+def test_requests_that_a_server_refuses_end_the_run_and_are_counted(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chat_server(lambda _: complaint(400, "too long")) as server:
+        assert main(words_for(server.url, out, "--n", "5", "--give-up", "3")) == 1
+    assert "without a reply" in capsys.readouterr().out
+
+
+def test_a_judge_whose_reply_cannot_be_read_leaves_the_row_without_a_score(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(body: dict[str, Any]) -> Response:
+        return answer("不错。") if wants(body) == "reason" else write(body)
+
+    with chat_server(script) as server:
+        assert main(words_for(server.url, out, "--n", "2", "--judge", "itself")) == 0
+    assert [row["judge"] for row in rows_of(out)] == [None, None]
+    assert "rows without a judge's score: 2" in capsys.readouterr().out
+
+
+def test_a_run_with_more_rows_goes_on_where_the_other_ended(out: Path) -> None:
+    with chat_server(write) as server:
+        assert main(words_for(server.url, out, "--n", "4")) == 0
+        first, asked = rows_of(out), len(server.bodies)
+        assert main(words_for(server.url, out, "--n", "4")) == 0
+        assert len(server.bodies) == asked
+        assert main(words_for(server.url, out, "--n", "12")) == 0
+        sent = Counter(json.dumps(body, sort_keys=True) for body in server.bodies)
+        assert max(sent.values()) == 1  # nothing is paid for twice
+    rows = rows_of(out)
+    assert len(rows) == len({row["id"] for row in rows}) == 12 and rows[:4] == first
+
+
+def test_a_killed_run_loses_no_row_doubles_none_and_pays_for_none_twice(out: Path) -> None:
+    def slow(body: dict[str, Any]) -> Response:
+        return Response(write(body).body, wait_s=0.03)
+
+    with chat_server(slow) as server:
+        words = words_for(server.url, out, "--n", "40", "--agree", "1")
+        rows: list[dict[str, Any]] = []
+        for enough in (3, 15, 25):
+            process = subprocess.Popen([sys.executable, "-m", "belle", *words], stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                if out.exists() and out.read_bytes().count(b"\n") >= enough:
+                    break
+                time.sleep(0.005)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            whole = [json.loads(line) for line in out.read_bytes().split(b"\n")[:-1]]
+            assert whole[: len(rows)] == rows
+            rows = whole
+        assert main(words) == 0
+        arrived = len(server.bodies)
+    final = rows_of(out)
+    assert final[: len(rows)] == rows and len(final) == 40
+    assert len({row["id"] for row in final}) == len({row["instruction"] for row in final}) == 40
+    kept = rows_of(out.with_name("rows.jsonl.replies"))[1:]
+    assert len({row["id"] for row in kept}) == len(kept)
+    assert arrived <= len(kept) + 3 * 16  # what was in flight at each kill
+
+
+def test_two_runs_do_not_write_the_same_rows(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with chat_server(lambda body: Response(write(body).body, wait_s=0.2)) as server:
+        words = words_for(server.url, out, "--n", "40")
+        with subprocess.Popen([sys.executable, "-m", "belle", *words], stderr=subprocess.DEVNULL) as process:
+            while not server.bodies:
+                time.sleep(0.01)
+            assert main(words) == 2
+            process.kill()
+    assert "Another process writes" in capsys.readouterr().err
+
+
+def test_another_run_and_foreign_rows_are_not_overwritten(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with chat_server(write) as server:
+        assert main(words_for(server.url, out, "--n", "2")) == 0
+        before = out.read_bytes()
+        assert main(words_for(server.url, out, "--n", "2", "--seed", "2")) == 2
+        assert "another run" in capsys.readouterr().err and out.read_bytes() == before
+        mine = out.with_name("mine.jsonl")
+        mine.write_text('{"instruction": "a", "output": "b"}\n', encoding="utf-8")
+        assert main(words_for(server.url, mine, "--n", "2")) == 2
+    assert "not generated" in capsys.readouterr().err
+    assert mine.read_text(encoding="utf-8") == '{"instruction": "a", "output": "b"}\n'
