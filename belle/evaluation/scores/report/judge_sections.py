@@ -7,6 +7,7 @@ from belle.evaluation.judge.self_checks import EMPTY, REFERENCE, SHUFFLED
 from belle.evaluation.scores.agreement import HumanAgreement
 from belle.evaluation.scores.report.contents import ScoreReport
 from belle.evaluation.scores.report.grids import GridCell, ScoreGrid, count_cell, mean_cell, text_cell
+from belle.evaluation.scores.win_rates import WinRates
 
 _GOOD = {REFERENCE: "near 1", SHUFFLED: "near 0", EMPTY: "0"}
 _NO_CHECKS = (
@@ -15,6 +16,10 @@ _NO_CHECKS = (
 _NO_LENGTHS = "Longest answer: needs an item with the answers of two models that a judge has scored."
 _NO_SWAP = "Swapped order: needs pairs (belle eval judge --pairs)."
 _NO_PEOPLE = "Agreement with people: needs their decisions (--anchors FILE)."
+_ORDER = (
+    "Of the comparisons that the judge decided. A judge that goes by nothing but the answers says the same in both "
+    "orders, and prefers what is shown first, and the longer answer, about half of the time."
+)
 _KAPPA = (
     "Cohen's κ; a score is put into the nearest of 0, ¼, ½, ¾ and 1, and weighted κ has quadratic weights. κ is – "
     "where both always decide on the same one thing."
@@ -39,17 +44,27 @@ def self_check_grid(report: ScoreReport) -> ScoreGrid:
         ]
     if report.wins is None:
         notes.append(_NO_SWAP)
-    else:
-        for rate in report.wins.rates:
-            names = f"{report.labels.label(rate.first)} / {report.labels.label(rate.second)}"
-            rows += [
-                _row(f"same verdict in both orders, {names}", "near 1", rate.same_verdict),
-                _row(f"prefers what is shown first, {names}", "near 0.5", rate.shown_first),
-                _row(f"prefers the longer answer, {names}", "near 0.5", rate.longer),
-            ]
     if report.agreement is None:
         notes.append(_NO_PEOPLE)
     return ScoreGrid("The judge, checked", ["Check", "of a good judge", "found", "n"], rows, 2, notes)
+
+
+def order_grid(report: ScoreReport, wins: WinRates) -> ScoreGrid:
+    """How far the judge goes by the order and by length, in each pair."""
+    label = report.labels.label
+    rows = [
+        [
+            text_cell(label(rate.first)),
+            text_cell(label(rate.second)),
+            mean_cell(rate.same_verdict),
+            mean_cell(rate.shown_first),
+            mean_cell(rate.longer),
+            count_cell(rate.same_verdict.n),
+        ]
+        for rate in wins.rates
+    ]
+    head = ["First", "Second", "same verdict in both orders", "prefers what is shown first", "prefers the longer", "n"]
+    return ScoreGrid("The judge, in both orders", head, rows, 2, [_ORDER])
 
 
 def agreement_grid(agreement: HumanAgreement) -> ScoreGrid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +82,9 @@ def _classes(axes: Any, report: ScoreReport, names: Sequence[str]) -> None:
 
 
 def _wins(axes: Any, report: ScoreReport, wins: WinRates) -> None:
-    for series, (label, offset) in enumerate((("raw", 0.15), ("at equal length", -0.15))):
+    for series, (label, offset) in enumerate((("raw", -0.15), ("at equal length", 0.15))):
         rates = [rate.controlled if series else rate.rate for rate in wins.rates]
-        shown = [(index + offset, rate) for index, rate in enumerate(rates) if rate.n]
+        shown = [(index + offset, rate) for index, rate in enumerate(rates) if not math.isnan(rate.value)]
         axes.errorbar(
             [rate.value for _, rate in shown],
             [y for y, _ in shown],

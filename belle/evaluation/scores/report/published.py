@@ -13,8 +13,12 @@ NOT_COMPARABLE = (
     "Published figures, not comparable with the others: another judge (gpt-3.5-turbo of April 2023), other answers, "
     "no intervals."
 )
-LORA_SOURCE = "BELLE's README and “A Comparative Study between Full-Parameter and LoRA-based Fine-Tuning” (2304.08109)"
-DATA_SOURCE = "“Towards Better Instruction Following Language Models for Chinese” (2304.07854)"
+PUBLISHED_SOURCES = (
+    "From BELLE's README and its papers: “A Comparative Study between Full-Parameter and LoRA-based Fine-Tuning on "
+    "Chinese Instruction Data” (2304.08109), “Towards Better Instruction Following Language Models for Chinese” "
+    "(2304.07854)."
+)
+_LORA, _DATA = "2304.08109", "2304.07854"
 
 PUBLISHED_CLASSES = (
     "others",
@@ -38,6 +42,7 @@ class PublishedRow:
         average: *Average Score*, over nine classes.
         without_others: *Score_w/o_others*, over eight; None where it was not published.
         classes: in the order of `PUBLISHED_CLASSES`; empty where they were not published.
+        source: the paper's number on arXiv.
     """
 
     model: str
@@ -48,11 +53,11 @@ class PublishedRow:
 
 
 def _lora(model: str, average: float, *classes: float) -> PublishedRow:
-    return PublishedRow(model, average, None, classes, LORA_SOURCE)
+    return PublishedRow(model, average, None, classes, _LORA)
 
 
 def _data(model: str, without_others: float, average: float) -> PublishedRow:
-    return PublishedRow(model, average, without_others, (), DATA_SOURCE)
+    return PublishedRow(model, average, without_others, (), _DATA)
 
 
 PUBLISHED: Sequence[PublishedRow] = (

@@ -15,8 +15,8 @@ from belle.evaluation.scores.report.grids import (
     p_cell,
     text_cell,
 )
-from belle.evaluation.scores.report.judge_sections import agreement_grid, self_check_grid
-from belle.evaluation.scores.report.published import NOT_COMPARABLE, PUBLISHED, PUBLISHED_CLASSES
+from belle.evaluation.scores.report.judge_sections import agreement_grid, order_grid, self_check_grid
+from belle.evaluation.scores.report.published import NOT_COMPARABLE, PUBLISHED, PUBLISHED_CLASSES, PUBLISHED_SOURCES
 from belle.evaluation.scores.table import OTHERS, ScoreTable, group_of
 from belle.evaluation.scores.win_rates import WinRates
 
@@ -35,17 +35,19 @@ HOLM = "p is Holm's, over all rows of this table."
 def grids(report: ScoreReport) -> list[ScoreGrid]:
     """All tables that there is something to show in; the scores are the first."""
     tables = [scores_grid(report)]
-    if report.published:
-        tables.append(_published(report.table))
     if report.table.pairs:
         tables.append(_differences(report))
     if report.wins:
         tables.append(_wins(report, report.wins))
     tables.append(self_check_grid(report))
+    if report.wins:
+        tables.append(order_grid(report, report.wins))
     if report.agreement:
         tables.append(agreement_grid(report.agreement))
     if report.quantization:
         tables.append(_quantization(report, report.quantization))
+    if report.published:
+        tables.append(_published(report.table))
     return tables
 
 
@@ -64,7 +66,13 @@ def scores_grid(report: ScoreReport) -> ScoreGrid:
         for row in table.rows
     ]
     classes = [f"{name} ({n:,})" for name, n in table.classes.items()]
-    return ScoreGrid("Scores", ["Model", *columns, AVERAGE, WITHOUT_OTHERS, *classes], rows, 1 + len(columns))
+    n_groups = len({group_of(name) for name in table.classes})
+    note = (
+        f"{AVERAGE} is the mean over {n_groups} classes, math and code being one, “{OTHERS}”; {WITHOUT_OTHERS} is the "
+        "mean over the rest of them."
+    )
+    head = ["Model", *columns, AVERAGE, WITHOUT_OTHERS, *classes]
+    return ScoreGrid("Scores", head, rows, 1 + len(columns), [note])
 
 
 def _published(table: ScoreTable) -> ScoreGrid:
@@ -76,8 +84,8 @@ def _published(table: ScoreTable) -> ScoreGrid:
         figures = [row.average, row.without_others, *(by_class.get(name) for name in shown)]
         cells = [NO_NUMBER if figure is None else number_cell(figure) for figure in figures]
         rows.append([text_cell(row.model), text_cell(row.source), *cells])
-    head = ["Model", "Source", AVERAGE, WITHOUT_OTHERS, *shown]
-    return ScoreGrid("Published by BELLE (not comparable)", head, rows, 2, [NOT_COMPARABLE])
+    head = ["Model", "arXiv", AVERAGE, WITHOUT_OTHERS, *shown]
+    return ScoreGrid("Published by BELLE (not comparable)", head, rows, 2, [NOT_COMPARABLE, PUBLISHED_SOURCES])
 
 
 def _differences(report: ScoreReport) -> ScoreGrid:
