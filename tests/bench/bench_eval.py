@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import json
 import resource
 import statistics
 import subprocess
@@ -13,20 +16,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from belle.cli.main import main
 from belle.clients.chat.answer_file import AnswerFile
 from belle.clients.chat.bulk import answer_all
 from belle.clients.chat.client import ChatClient
 from belle.clients.chat.endpoints import Endpoint
 from belle.clients.chat.requests import Decoding, RowRequest
 from belle.evaluation.answers.answerer import EngineAnswerer, engine_answerer
+from belle.evaluation.items.read import read_set
 from belle.models.catalog import resolve
 from tests.bench.measure import Measure, at_least, at_most
 
 AT_ONCE, QUESTIONS, TOKENS, ROUNDS = 8, 16, 96, 3
-ROWS = 20_000
+ROWS, JUDGED = 20_000, 1000
 _SERVER = """
-import asyncio
-BODY = b'{"model":"m","choices":[{"message":{"content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5}}'
+import asyncio, json, sys
+CHOICE = {"message": {"content": sys.argv[1]}, "finish_reason": "stop"}
+BODY = json.dumps({"model": "m", "choices": [CHOICE], "usage": {"prompt_tokens": 5}}).encode()
 HEAD = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n" % len(BODY)
 
 async def serve(reader, writer):
@@ -51,7 +57,7 @@ asyncio.run(main())
 
 def run() -> list[Measure]:
     """All measures."""
-    return [_at_once(), *_million_rows()]
+    return [_at_once(), *_million_rows(), _judged()]
 
 
 def _at_once() -> Measure:
@@ -101,9 +107,30 @@ async def _ask(url: str, path: Path) -> None:
     file.close()
 
 
+def _judged() -> Measure:
+    """Seconds that `belle eval judge` takes for a thousand items where the judge takes none."""
+    with _instant_server('{"reason": "ok", "score": 0.5}') as url, tempfile.TemporaryDirectory() as name:
+        items, folder = Path(name, "items.jsonl"), Path(name, "run")
+        rows = [
+            {"id": str(n), "class": "open qa", "question": f"What is {n}?", "reference": str(n)} for n in range(JUDGED)
+        ]
+        items.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        answers = [{"run": {"set": read_set(str(items)).digest}}]
+        answers += [{"id": f"{n}/1", "choices": [{"text": f"It is {n}. " * 50}]} for n in range(JUDGED)]
+        (folder / "answers").mkdir(parents=True)
+        file = folder / "answers/model.jsonl"
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in answers), encoding="utf-8")
+        words = ["eval", "judge", str(folder), "--set", str(items), "--url", url, "--model", "m"]
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main([*words, "--self-checks", "0"]) == 0
+        seconds = (time.perf_counter() - start) / JUDGED * 1000
+    return at_most("1,000 judged items with an instant judge, seconds", seconds, 20)
+
+
 @contextmanager
-def _instant_server() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True) as process:
+def _instant_server(says: str = "ok") -> Iterator[str]:
+    with subprocess.Popen([sys.executable, "-c", _SERVER, says], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"

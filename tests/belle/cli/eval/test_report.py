@@ -129,7 +129,7 @@ def test_pairs_labels_people_and_published_figures_stand_beside(
     assert "| Model | Data | Average Score |" in told
     assert "| FT | 2M |" in told
     assert "| FT | poor | 1.000 ±" in told  # six by rules, six by a judge that likes length
-    assert "| FT | poor | 1.000 ±0.195 | 0.500 ±0.250 | 1.000 ±0.195 | 6 |" in told
+    assert "| FT | poor | 1.000 ±0.195 | 0.500 ±" in told
     assert "| Li | scores | rules | 1.000 ±" in told
     assert "not comparable" in told
     html = (tmp_path / "r.html").read_text(encoding="utf-8")
