@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,17 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.judge.anchors import Anchors, AnchorScore
-from belle.evaluation.judge.verdicts import JudgedAnswer
 from belle.evaluation.scores.conditions import asked_differently
 from belle.evaluation.scores.report.contents import ReportOptions, ScoreReport, score_report
-from belle.evaluation.scores.report.examples import examples, flips
-from belle.evaluation.scores.report.labels import ModelLabels, read_labels
+from belle.evaluation.scores.report.labels import read_labels
 from belle.evaluation.scores.report.markdown import csv_text, json_document, markdown
 from belle.evaluation.scores.report.page import page
 from belle.evaluation.scores.report.published import PUBLISHED, PUBLISHED_CLASSES
-from tests.belle.evaluation.scores.made import compared, items_of, pair_of, scores_of, verdict
+from tests.belle.evaluation.scores.made import (
+    HOSTILE,
+    compared,
+    hostile_page,
+    items_of,
+    pair_of,
+    scores_of,
+    verdict,
+)
 
 ITEMS = items_of("a", "b", "c", "d")
 ONE = scores_of("one", verdict("a", 0.9, length=5), verdict("b", 0.4, length=9), verdict("c", 1.0, "rules"))
@@ -161,21 +165,6 @@ class Tags(HTMLParser):
         self.scripts += tag == "script"
 
 
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</dd></dl><iframe src='https://example.org'></iframe>",
-    '" onmouseover="alert(1)',
-    "\u202egnp.exe\u2066",
-    "</style><style>body{display:none}</style>",
-    "{{ 7 * 7 }}{% raw %}",
-    "<!--",
-    "]]>",
-    "长" * 200_000,
-]
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_a_model_a_judge_or_a_file_says_runs_or_turns_the_page(text: str) -> None:
     clean = hostile_page("plain")
@@ -197,21 +186,3 @@ def test_any_text_stays_text(text: str) -> None:
     found = Tags(hostile_page(text))
     assert found.scripts == 1
     assert found.tags == Tags(hostile_page("plain")).tags
-
-
-@cache
-def hostile_page(text: str) -> str:
-    """A page in which every foreign text is `text`."""
-    item = EvaluationItem("a", "open qa", (text,), text)
-    items = EvaluationItems(text[:60], "d", (item,))
-    before = scores_of("x", verdict("a", 1.0), judge_name=text[:60])
-    after = scores_of(text[:60] or "y", verdict("a", 0.2, answer="other"), judge_name=text[:60])
-    labels = ModelLabels({"x": text[:60]}, {"x": {text[:60] or "column": text[:60]}})
-    anchors = Anchors((AnchorScore("a", "d", "x", "digest a", 0.5, text[:60] or "Li", "now"),))
-    models = {"x": before, after.model: after}
-    if len(models) < 2:
-        return hostile_page("plain")
-    report = score_report(items, models, [], ReportOptions(labels, anchors, "x"))
-    answers = [JudgedAnswer(item, text, text)]
-    shown = {name: examples(answers, model, 2) for name, model in models.items()}
-    return page(report, shown, {after.model: flips(before, after, answers, answers, 2)})

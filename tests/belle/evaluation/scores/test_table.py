@@ -93,6 +93,10 @@ def test_models_are_compared_on_the_items_that_both_have() -> None:
         ({"set": "other"}, "another set"),
         ({"judge": {"model": "k"}}, "different judge"),
         ({"prompts": "belle"}, "prompts"),
+        ({"prompts_digest": "e"}, "prompts"),
+        ({"temperature": 1.0}, "temperature"),
+        ({"max_tokens": 9}, "limit"),
+        ({"seed": 2}, "seed"),
     ],
 )
 def test_scores_that_cannot_be_compared_are_refused(other: dict[str, object], said: str) -> None:
