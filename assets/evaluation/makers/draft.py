@@ -42,9 +42,9 @@ def number(value: float, tolerance: float = 0) -> Check:
     return {**check, "tolerance": tolerance} if tolerance else check
 
 
-def contains(*every: str, some: Sequence[str] = (), none: Sequence[str] = ()) -> Check:
-    """All of `every`, one of `some` and none of `none` stand in the answer."""
-    parts = {"all": list(every), "any": list(some), "none": list(none)}
+def contains(*every: str, some: Sequence[str] = (), none: Sequence[str] = (), longest: int = 0) -> Check:
+    """All of `every`, one of `some` and none of `none` stand in the answer, which has at most `longest` characters."""
+    parts = {"all": list(every), "any": list(some), "none": list(none), "longest": longest}
     return {"type": "contains", **{key: value for key, value in parts.items() if value}}
 
 

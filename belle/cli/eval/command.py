@@ -59,7 +59,10 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="names of “belle models list”, GGUF files, folders of checkpoints or adapters",
     )
     parser.add_argument(
-        "--set", required=True, metavar="SET", help="JSON Lines of items, a folder of them, or BELLE's eval_set.json"
+        "--set",
+        required=True,
+        metavar="SET",
+        help="“own” (comes with ChatBELLE), JSON Lines of items, a folder of them, or BELLE's eval_set.json",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=output_folder, metavar="DIR", help="where answers are kept"

@@ -5,7 +5,7 @@
 | number | value, tolerance (0) | the number that the answer ends in (`final_number`) |
 | choice | choices, answer (a letter) | the choice that the answer names |
 | exact | any | one of these texts, but for white space, marks around it and case |
-| contains | all, any, none | texts that stand in the answer, or do not |
+| contains | all, any, none, longest | texts that stand in the answer, or do not; of at most so many characters |
 | length | unit (characters, words, lines, sentences), min, max | how long it is |
 | pattern | pattern, forbid (false) | a regular expression that is found, or is not |
 | json | schema | a JSON value that follows the schema, alone or in a code block |
@@ -90,12 +90,17 @@ class ExactCheck:
 
 @dataclass(frozen=True, slots=True)
 class ContainsCheck:
-    """These texts stand in the answer, or do not."""
+    """These texts stand in the answer, or do not.
+
+    Attributes:
+        longest: the characters of the answer, at most, so that one that tells everything does not tell the right thing.
+    """
 
     type: ClassVar[str] = "contains"
     all: tuple[str, ...] = ()
     any: tuple[str, ...] = ()
     none: tuple[str, ...] = ()
+    longest: int | None = None
 
     def problem(self, answer: str) -> str:
         """As `NumberCheck.problem`."""
@@ -106,7 +111,9 @@ class ContainsCheck:
         if self.any and not [part for part in self.any if _folded(part) in text]:
             return f"has none of {', '.join(f'“{part}”' for part in self.any)}"
         unwanted = [part for part in self.none if _folded(part) in text]
-        return f"has “{unwanted[0]}”" if unwanted else ""
+        if unwanted:
+            return f"has “{unwanted[0]}”"
+        return LengthCheck(max=self.longest).problem(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +254,10 @@ def _exact(value: Mapping[str, Any]) -> ExactCheck:
 
 
 def _contains(value: Mapping[str, Any]) -> ContainsCheck:
-    check = ContainsCheck(_texts(value, "all"), _texts(value, "any"), _texts(value, "none"))
+    longest = value.get("longest")
+    if longest is not None and (isinstance(longest, bool) or not isinstance(longest, int) or longest < 1):
+        raise CheckError(f"contains has the longest {short_repr(longest)}, which is not a number of characters")
+    check = ContainsCheck(_texts(value, "all"), _texts(value, "any"), _texts(value, "none"), longest)
     if not (check.all or check.any or check.none):
         raise CheckError("contains names no text")
     return check
@@ -315,7 +325,7 @@ _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Answ
     "number": (("value", "tolerance"), _number),
     "choice": (("choices", "answer"), _choice),
     "exact": (("any",), _exact),
-    "contains": (("all", "any", "none"), _contains),
+    "contains": (("all", "any", "none", "longest"), _contains),
     "length": (("unit", "min", "max"), _length),
     "pattern": (("pattern", "forbid"), _pattern),
     "json": (("schema",), _json),

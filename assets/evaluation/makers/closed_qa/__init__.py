@@ -31,6 +31,8 @@ _ASK: dict[Language, tuple[str, ...]] = {
         '{passages}\n\nQuestion: {question}\nKeep to what the text says, in 25 words or fewer. If it leaves this open, say "not stated".',
     ),
 }
+_LONGEST: dict[Language, int] = {"zh": 80, "en": 240}
+"""Characters: twice what is asked for, since what matters is that the answer does not tell everything."""
 _OFFSETS = (0, 1, 3, 4)
 """How far away the second passage stands, by the number of the question; 0 for none. With 9 passages or more, no pair
 comes twice."""
@@ -83,6 +85,7 @@ def _draft(language: Language, passages: list[Passage], number: int, place: int)
     question = form.format(passages="\n\n".join(shown), question=ask)
     if not reference:
         unknown = _UNKNOWN[language]
-        check = contains(some=unknown, none=[passage.text[:12]])
+        check = contains(some=unknown, none=[passage.text[-12:]], longest=_LONGEST[language])
         return Draft(language, question, unknown[0].capitalize() + (".", "。")[language == "zh"], checks=[check])
-    return Draft(language, question, reference, checks=[contains(some=forms, none=[*none, _UNKNOWN[language][0]])])
+    check = contains(some=forms, none=[*none, _UNKNOWN[language][0]], longest=_LONGEST[language])
+    return Draft(language, question, reference, checks=[check])

@@ -10,6 +10,9 @@ from typing import Any
 
 from assets.evaluation.makers.draft import Check, Draft, Language, contains, number, plain, value_schema
 
+_AROUND = 60
+"""Characters that may stand around a name that is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -58,9 +61,13 @@ def as_name(question: str, name: str, others: Sequence[str]) -> Asked:
 
     A name inside of a longer one does not count against it.
     """
-    return Asked(question, name, contains(name, none=[other for other in others if other not in name]))
+    return Asked(
+        question,
+        name,
+        contains(name, none=[other for other in others if other not in name], longest=len(name) + _AROUND),
+    )
 
 
 def as_text(question: str, text: str, *forms: str, none: Sequence[str] = ()) -> Asked:
     """A question that is answered with this text, or with another form of it, and without what `none` names."""
-    return Asked(question, text, contains(some=[text, *forms], none=none))
+    return Asked(question, text, contains(some=[text, *forms], none=none, longest=len(text) + _AROUND))

@@ -130,7 +130,7 @@ def data_to_words() -> list[Draft]:
     )  # fmt: skip
     rubric = ["是通顺自然的句子，而不是字段的罗列", "数据中的信息没有遗漏、没有改动"]
     return [
-        Draft("zh", ask.format(text=json.dumps(value, ensure_ascii=False)), reference, rubric, [contains(*kept, none=["{", "}"]), length("sentences", 1, 2)])
+        Draft("zh", ask.format(text=json.dumps(value, ensure_ascii=False)), reference, rubric, [contains(*kept, none=["{", "}", *(f"{key}：" for key in value)], longest=90)])
         for value, kept, reference, ask in cases
     ]  # fmt: skip
 

@@ -38,6 +38,7 @@ SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "require
         ),
         ({"type": "contains", "all": ["北京"], "none": ["上海"]}, ["北京欢迎你"], ["上海和北京", "天津"]),
         ({"type": "contains", "any": ["cat", "dog"]}, ["A  CAT sat."], ["a bird"]),
+        ({"type": "contains", "all": ["3"], "longest": 4}, ["3", "3 a", "是 3 个"], ["1, 2, 3", "是 3 个苹果"]),
         ({"type": "length", "max": 5}, ["一二三四五", "a b c d e", ""], ["一二三四五六"]),
         (
             {"type": "length", "unit": "words", "min": 2, "max": 3},
@@ -95,6 +96,8 @@ def test_a_pattern_that_never_ends_is_given_up() -> None:
         {"type": "exact", "any": "text"},
         {"type": "exact", "any": ["。"]},
         {"type": "contains"},
+        {"type": "contains", "all": ["a"], "longest": 0},
+        {"type": "contains", "all": ["a"], "longest": "5"},
         {"type": "length"},
         {"type": "length", "min": 5, "max": 3},
         {"type": "length", "max": 2.5},

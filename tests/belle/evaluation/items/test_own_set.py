@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import combinations
@@ -55,6 +56,19 @@ def test_every_class_has_a_hundred_items() -> None:
     assert set(classes) == set(CLASSES)
     assert {name: count for name, count in classes.items() if count < 100} == {}
     assert sum(classes.values()) >= 1200
+
+
+def test_the_set_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_set("own").name == "own"
+
+
+def test_the_set_ships_and_its_makers_do_not() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "assets" in wheel["packages"]
+    assert "assets/evaluation/makers" in wheel["exclude"]
+    assert [path for path in wheel["exclude"] if OWN.is_relative_to(ROOT / path)] == []
 
 
 def test_an_item_says_its_class_and_language_in_its_id(rows: list[dict[str, Any]]) -> None:
@@ -107,6 +121,18 @@ def test_no_answer_at_all_fails_a_check(items: tuple[EvaluationItem, ...], answe
         if checks and not any(check.problem(text) for check in checks):
             passing.append(item.id)
     assert passing == []
+
+
+def test_the_answer_to_another_item_is_worth_little(items: tuple[EvaluationItem, ...]) -> None:
+    """Conditions that any text fulfils would give points for nothing."""
+    by_class: dict[str, list[float]] = defaultdict(list)
+    for item, other in zip(items, [*items[7:], *items[:7]], strict=True):
+        checks = rule_checks(item)
+        if checks and item.category == other.category and other.reference not in ("", item.reference):
+            kept = sum(not check.problem(other.reference) for check in checks)
+            by_class[item.category].append(kept / len(checks))
+    worth = {name: sum(shares) / len(shares) for name, shares in by_class.items()}
+    assert {name: share for name, share in worth.items() if share > 0.3} == {}
 
 
 ALL_PROGRAMS = """
