@@ -225,6 +225,16 @@ def test_the_small_chat_model_is_not_trained_on_the_set(items: tuple[EvaluationI
     assert [hit.question for hit in hits] == []
 
 
+def test_the_readme_counts_the_items(rows: list[dict[str, Any]]) -> None:
+    text = (OWN.parent / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| ([a-z -]+) \| (generated|hand) \| (\d+) \| (\d+) \|", text, re.M)
+    counted = Counter((row["class"], row["source"], row["language"]) for row in rows)
+    assert {(name, made, int(zh), int(en)) for name, made, zh, en in table} == {
+        (name, made, counted[name, made, "zh"], counted[name, made, "en"]) for name, made, _ in counted
+    }
+    assert f"{len(rows):,} items" in text
+
+
 def test_the_makers_write_the_committed_files_again() -> None:
     for name, content in makers.files().items():
         assert (OWN / name).read_text(encoding="utf-8") == content, f"{name}: run python -m assets.evaluation.makers"
