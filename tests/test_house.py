@@ -36,11 +36,12 @@ belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, 
                         belle/server/errors.py, belle/server/fields.py, belle/server/listening.py,
                         belle/server/settings.py
 belle/synthesis      →  the ground, belle/prompts, belle/clients, belle/data, belle/evaluation
+belle/sweep          →  the ground, belle/clients, belle/training, belle/evaluation
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
-                        belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/synthesis, belle/report,
-                        belle/server, convert, desktop/store, desktop/chat/prompt_path.py,
+                        belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/synthesis, belle/sweep,
+                        belle/report, belle/server, convert, desktop/store, desktop/chat/prompt_path.py,
                         desktop/chat/saved_states.py, desktop/chat/titles.py,
                         desktop/chat/strategies/saved_answers.py
 desktop/i18n         →  the ground
@@ -98,6 +99,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/doctor": (*QT, *TORCH, *LLAMA),
     "belle/dialogue": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/training": (*QT, *LLAMA),
+    "belle/sweep": (*QT, *LLAMA),
     "belle/evaluation": QT,
     "belle/synthesis": (*QT, *TORCH, *LLAMA),
     "belle/server": (*QT, *TORCH, *LLAMA, "numpy"),

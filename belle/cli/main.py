@@ -32,7 +32,7 @@ COMMANDS = {
     "quantize": ("belle.cli.quantize", "make a GGUF smaller with the least loss"),
     "measure": ("belle.cli.measure", "measure what a quantization cost"),
     "data": ("belle.cli.data.command", "check, clean and convert training data"),
-    "train": ("belle.cli.train", "train a model by a recipe"),
+    "train": ("belle.cli.train.command", "train a model by a recipe"),
     "gptq": ("belle.cli.gptq", "quantize a checkpoint with GPTQ"),
     "generate": ("belle.cli.generate", "answer a file of questions, also with models larger than a GPU"),
     "merge": ("belle.cli.merge", "make one model of a LoRA adapter and its base"),

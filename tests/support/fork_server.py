@@ -128,7 +128,7 @@ def _serve() -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
 
-    import belle.cli.train
+    import belle.cli.train.command
     import belle.training.stages.next_token
     import belle.training.stages.run  # noqa: F401
 

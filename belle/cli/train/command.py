@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.cli.arguments import input_file, output_file, path_or_name
+from belle.cli.arguments import input_file, output_file, output_folder, path_or_name, whole
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
@@ -22,10 +22,14 @@ examples:
   torchrun --nproc_per_node 8 -m belle train RECIPE.yaml
   belle train RECIPE.yaml --launch hosts.txt
   belle train report build/tiny/sft
+  belle train sweep train/tiny/mip.yaml --over mix.ratio=1:0,4:1,2:1 --seeds 3 -o build/tiny/sweep
   belle train --keys lora
 
 A run writes metrics.jsonl, recipe.yaml (with every default), step-N/ and final/ to its output_dir. Ctrl-C and SIGTERM
 finish the step and save it; --resume goes on as if nothing had happened. The second Ctrl-C ends at once.
+
+A sweep trains the recipe with each value of --over, one run after the other, measures each on eval_data and, with
+--eval-set, on a set of “belle eval” by its rules, and prints one table with intervals. Started again it goes on.
 
 exit status: 0 trained; 2 a mistake, in words; 130 after Ctrl-C, 143 after SIGTERM, with a checkpoint written.
 """
@@ -35,10 +39,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    usages = ("RECIPE.yaml [options]", "report RUN [--out FILE]", "--keys [SUBJECT]")
+    usages = (
+        "RECIPE.yaml [options]",
+        "report RUN [--out FILE]",
+        "sweep RECIPE.yaml --over KEY=VALUE,… -o DIR [options]",
+        "--keys [SUBJECT]",
+    )
     parser.usage = "\n       ".join(f"belle train {words}" for words in usages)
     parser.add_argument(
-        "words", type=path_or_name, nargs="*", metavar="RECIPE.yaml | report RUN", help="what to run or report on"
+        "words", type=path_or_name, nargs="*", metavar="RECIPE.yaml | report RUN | sweep RECIPE.yaml", help="what to do"
     )
     parser.add_argument(
         "--set",
@@ -61,6 +70,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=output_file, metavar="FILE", help="where the report goes (default: RUN/report.html)"
     )
+    sweep = parser.add_argument_group("belle train sweep")
+    sweep.add_argument(
+        "--over",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,…",
+        help="a key of the recipe and its values; repeated, all combinations",
+    )
+    sweep.add_argument("-o", "--output", type=output_folder, metavar="DIR", help="where runs and the table go")
+    sweep.add_argument(
+        "--seeds", type=whole(1, 100), default=1, metavar="N", help="runs of each combination (default: 1)"
+    )
+    sweep.add_argument("--eval-set", metavar="SET", help="items with checks, as for belle eval; own is the project's")
+    sweep.add_argument(
+        "--max-tokens", type=whole(1), default=256, metavar="N", help="of an answer to it (default: 256)"
+    )
     # DeepSpeed's launcher adds it; what counts is the environment.
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 
@@ -77,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     first, *rest = arguments.words
     if first == "report":
         return _report(rest, arguments.out)
+    if first == "sweep":
+        return _sweep(rest, arguments)
     if rest:
         raise KnownError("usage", f"There is one recipe too many: {rest[0]}.", "Change values with --set KEY=VALUE.")
     from belle.training.recipe.load import load_recipe
@@ -115,6 +142,15 @@ def _train(recipe: Recipe) -> int:
     finally:
         stop_processes()
     return 0
+
+
+def _sweep(rest: list[str], arguments: argparse.Namespace) -> int:
+    if len(rest) != 1:
+        message = "A sweep is of one recipe."
+        raise KnownError("usage", message, "For instance: belle train sweep RECIPE.yaml --over lora.r=8,16 -o DIR")
+    from belle.cli.train.sweep import sweep
+
+    return sweep(arguments, Path(rest[0]))
 
 
 def _report(rest: list[str], out: Path | None) -> int:
