@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belle.search.terms import asked_pages, index_terms, query_terms
 from desktop.documents.blocks import DocumentBlock
 from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.documents.passages import LONGEST_PASSAGE, Passage, approximate_tokens, split
 from desktop.documents.prompt import with_sources, within
-from belle.search.terms import asked_pages, index_terms, query_terms
 
 
 def test_small_paragraphs_are_joined_within_their_page_and_heading() -> None:
