@@ -4,10 +4,10 @@ The rules are few, so that a reader of a report can apply them by hand. Full-wid
 Markdown's marks and the exponents of units (`cm²`, `m^2`) go away, then the first rule that applies:
 1. what follows the last `\boxed{`, `####`, “answer is”, “Answer:”, “答案是”, “答案：”, “答：”, as far as its sentence
    or line goes: the number after its last “=” or “≈”, else its first number;
-2. in the last line that has a number outside of parentheses: the number after its last “=” or “≈”, else its last one;
+2. the last number outside of parentheses in the last line that has one;
 3. a Chinese numeral (三十二, 一百零五, 三点五), by the same two rules.
-An “=” that a calculation follows (`58 + x = 5 × 13`) does not count. A number may have thousands separators, be a
-fraction (`3/4`, `\frac{3}{4}`), or end in 万 or 亿.
+Digits that follow a letter (`cm2`, `G7237`) are no number, and an “=” that a calculation follows (`58 + x = 5 × 13`)
+does not count. A number may have thousands separators, be a fraction (`3/4`, `\frac{3}{4}`), or end in 万 or 亿.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 
-_NOISE = re.compile(r"[*`$\\](?!boxed|d?frac)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NOISE = re.compile(r"[*`\\](?!boxed|d?frac)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EXPONENT = re.compile(r"(?<=[A-Za-z\u3400-\u9fff}])(?:[²³]|\^\{?\d\}?)")
 _FRACTION = re.compile(r"\\d?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _CLAIM = re.compile(
@@ -25,7 +25,9 @@ _CLAIM = re.compile(
 )
 _CLAIM_END = re.compile(r"\n\s*\S|[。;；!？?]|\.(?=\s|$)|(?<=\d)\s*[(（]")
 _PARENTHESES = re.compile(r"\([^()]*\)")
-_NUMBER = re.compile(r"(?<![\d.])[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+(?![\d.]))?(?:\s*[万亿])?")
+_NUMBER = re.compile(
+    r"(?<![\d.A-Za-z])[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+(?![\d.]))?(?:\s*[万亿])?"
+)
 _CALCULATES = re.compile(r"\d\)?\s*(?:[×*÷+]|-\s*\d)")
 _ZH_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _ZH_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
@@ -36,30 +38,26 @@ def final_number(answer: str) -> Decimal | None:
     """The number that `answer` ends in; None where it names none."""
     text = _EXPONENT.sub("", answer.replace("，", "、"))  # “6，600” are two numbers, “6,600” is one
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("{,}", "")
-    text = _FRACTION.sub(r"\1/\2", _NOISE.sub("", text))
+    text = _FRACTION.sub(r"\1/\2", _NOISE.sub("", text.replace("$", " ")))
     claims = list(_CLAIM.finditer(text))
     for numbers_of in (_numbers, _chinese_numbers):
         for claim in reversed(claims):
             where = text[claim.end() :].lstrip()
             end = _CLAIM_END.search(where)
-            if found := _after_equals(where[: end.start()] if end else where, numbers_of, last=False):
-                return found[0]
+            if (found := _claimed(where[: end.start()] if end else where, numbers_of)) is not None:
+                return found
         for line in reversed(text.splitlines()):
-            bare = _PARENTHESES.sub(" ", line)
-            if found := _after_equals(bare, numbers_of, last=True):
-                return found[0]
-        if found := numbers_of(text):
-            return found[-1]
+            if numbers := numbers_of(_PARENTHESES.sub(" ", line)):
+                return numbers[-1]
+        if numbers := numbers_of(text):
+            return numbers[-1]
     return None
 
 
-def _after_equals(text: str, numbers_of: Callable[[str], list[Decimal]], *, last: bool) -> list[Decimal]:
-    """The number that counts in a claim or line, alone in a list; empty where there is none."""
+def _claimed(text: str, numbers_of: Callable[[str], list[Decimal]]) -> Decimal | None:
     _, equals, after = text.rpartition("=") if text.rfind("=") >= text.rfind("≈") else text.rpartition("≈")
-    if equals and not _CALCULATES.search(after) and (found := numbers_of(after)):
-        return found[:1]
-    found = numbers_of(text)
-    return found[-1:] if last else found[:1]
+    found = numbers_of(after) if equals and not _CALCULATES.search(after) else []
+    return next(iter(found or numbers_of(text)), None)
 
 
 def _numbers(text: str) -> list[Decimal]:

@@ -24,8 +24,8 @@ _ENDINGS: dict[Language, Sequence[str]] = {
         'Show your working if you like, then write "Answer:" and the result.',
     ),
 }
-_ANSWER: dict[Language, str] = {"zh": "答案：", "en": "Answer: "}
 """Where the answer is looked for is said, so that a check of it at the end does not count as the answer."""
+_ANSWER: dict[Language, str] = {"zh": "答案：", "en": "Answer: "}
 Values = dict[str, Any]
 
 

@@ -123,6 +123,46 @@ def test_no_answer_at_all_fails_a_check(items: tuple[EvaluationItem, ...], answe
     assert passing == []
 
 
+MASK_PHONE = """好的：
+```python
+def mask_phone(phone):
+    ok = len(phone) == 11 and phone.isdigit()
+    return phone[:3] + '*' * 4 + phone[-4:] if ok else phone
+```
+这样就可以了。"""
+
+
+@pytest.mark.parametrize(
+    ("item", "answer"),
+    [
+        ("math-zh-002", "365÷18=20……5，他自己能吃到 **5 个**。"),
+        ("math-zh-006", "设兔子有 x 只，则 4x+2(42−x)=118，解得 x=17。\n\n答案：17 只\n\n检验：17×4+25×2=118，正确。"),
+        ("math-zh-006", "兔子有十七只。"),
+        ("math-zh-047", "$54 \\div (6 \\times 5) = 1.8$\n\n答案：$\\boxed{1.8}$ 分米"),
+        ("math-en-002", "430 − 40 = 390; 390 / 18 ≈ 21.7, so she needs 22 weeks.\n\n**Answer:** 22 weeks"),
+        ("math-en-009", "Answer: $1,680"),
+        ("code-zh-001", MASK_PHONE),
+        ("code-zh-071", "集合的异或会去掉出现两次的数。\n答案：`[16,25]`"),
+        ("extract-zh-068", "浊度的检测值是 0.46（NTU）。"),
+        ("extract-zh-033", "截止日期最早的是“预订展位”。"),
+        ("closed-qa-zh-001", "鹤嘴桥于 1790 年建成。"),
+        ("closed-qa-zh-004", "文中没有提到鹤嘴桥的长度。"),
+        ("closed-qa-en-020", "The text does not say how much a Wendle bicycle weighs."),
+        ("rewrite-zh-044", "这家修表铺虽然门面很小，但全城各处的人都到这里修表。"),
+        ("rewrite-zh-043", "来过石塘的人，没有谁不记得那片晚霞。"),
+        ("rewrite-en-018", "Would you mind not using your drill on Sundays? Thank you so much."),
+    ],
+)  # fmt: skip
+def test_a_right_answer_in_other_words_passes(items: tuple[EvaluationItem, ...], item: str, answer: str) -> None:
+    checks = next(each.checks for each in items if each.id == item)
+    assert checks
+    for check in checks:
+        if isinstance(check, CodeCheck):
+            assert unconfined_reason() is not None or program_problem(code_in(answer), check.tests) == ""
+        else:
+            assert check.problem(answer) == ""
+
+
 def test_the_answer_to_another_item_is_worth_little(items: tuple[EvaluationItem, ...]) -> None:
     """Conditions that any text fulfils would give points for nothing."""
     by_class: dict[str, list[float]] = defaultdict(list)
