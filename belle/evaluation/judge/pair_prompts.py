@@ -74,7 +74,7 @@ def pair_prompt(item: EvaluationItem, first: JudgedAnswer, second: JudgedAnswer)
 def read_pair_reply(reply: str) -> PairJudgement:
     """The judgement in a reply."""
     try:
-        value = reply_object(reply)
+        value = reply_object(reply, "better")
     except JudgeReplyError as error:
         return PairJudgement(None, problem=str(error))
     reason, better = reason_in(value), value.get("better")

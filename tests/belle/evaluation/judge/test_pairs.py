@@ -123,6 +123,22 @@ def test_the_prompt_has_reference_and_rubric_and_each_conversation_where_they_di
     assert "<问题>" not in message["content"]
 
 
+@pytest.mark.parametrize(
+    ("reply", "better"),
+    [
+        ('好的：{"reason": "x", "better": "2"} 完', "2"),
+        ('<think>{"better": "1"}?</think>{"better": "tie"}', "tie"),
+        ('{"better": "1"} {"better": "2"}', None),
+        ('{"better": 1}', None),
+        ('{"better": "first"}', None),
+        ("[[A]]", None),
+        ("抱歉，我不能比较这两个回答。", None),
+    ],
+)
+def test_a_preference_is_read_where_there_is_one_alone(reply: str, better: str | None) -> None:
+    assert read_pair_reply(reply).better == better
+
+
 @given(st.text())
 def test_no_reply_breaks_the_reader(reply: str) -> None:
     judgement = read_pair_reply(reply)
