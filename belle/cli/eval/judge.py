@@ -85,13 +85,14 @@ def _print_table(
 ) -> None:
     category = {answer.item.id: answer.item.category for answer in answers}
     print(model)
-    print(f"  {'class':<16}{'answers':>9}{'by rules':>10}{'by judge':>10}{'no score':>10}{'mean':>8}")
+    print(f"  {'class':<16}{'answers':>9}{'by rules':>10}{'by judge':>10}{'by both':>9}{'no score':>10}{'mean':>8}")
     for name in items.classes:
         of_class = [verdict for verdict in verdicts if category[verdict.item] == name]
-        by = {who: sum(verdict.by == who for verdict in of_class) for who in ("rules", "judge")}
+        by = {who: sum(verdict.by == who for verdict in of_class) for who in ("rules", "judge", "both")}
         scores = [verdict.score for verdict in of_class if verdict.score is not None]
         mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
-        counts = f"{len(of_class):>9,}{by['rules']:>10,}{by['judge']:>10,}{len(of_class) - len(scores):>10,}"
+        counts = f"{len(of_class):>9,}{by['rules']:>10,}{by['judge']:>10,}{by['both']:>9,}"
+        counts += f"{len(of_class) - len(scores):>10,}"
         print(f"  {name:<16}{counts}{mean:>8}")
     unread = [verdict for verdict in verdicts if verdict.score is None]
     for verdict in unread[:3]:

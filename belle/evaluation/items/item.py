@@ -48,6 +48,11 @@ class EvaluationItem:
     rubric: tuple[str, ...] = ()
     checks: tuple[AnswerCheck, ...] = ()
 
+    @property
+    def needs_judge(self) -> bool:
+        """Whether its rules alone do not score an answer: there are none, or there is a rubric beside them."""
+        return not self.checks or bool(self.rubric)
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationItems:

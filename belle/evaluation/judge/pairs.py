@@ -1,4 +1,7 @@
-"""Which of two models answers an item better: by the item's rules where it has some, else by a judge in both orders.
+"""Which of two models answers an item better: by the item's rules, and by a judge in both orders where they are even.
+
+Rules decide where one answer keeps more of them. Where both keep as many, it is a tie for an item that rules alone
+score, and the judge's decision for one that has a rubric or no rules.
 
 A judge tends to prefer what it is shown first, or second. So each pair is shown in both orders; the judge's decision
 counts where both agree, and is a tie where they do not (Zheng et al. 2023, arXiv 2306.05685, § 3.4).
@@ -129,6 +132,8 @@ def _without_judge(first: JudgedAnswer, second: JudgedAnswer) -> PairVerdict | N
     scores = rules[0].score, rules[1].score
     if scores[0] is None or scores[1] is None:
         return _verdict(first, second, None, "nobody", problem=rules[0].problem or rules[1].problem)
+    if scores[0] == scores[1] and first.item.needs_judge:
+        return None
     winner: Winner = "tie" if scores[0] == scores[1] else "first" if scores[0] > scores[1] else "second"
     return _verdict(first, second, winner, "rules", reasons=(rules[0].reason, rules[1].reason))
 

@@ -61,15 +61,21 @@ def read_scores(path: Path) -> ModelScores:
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
-    score = row["score"]
-    if score is not None and not 0 <= float(score) <= 1:
-        raise ValueError("a score from 0 to 1")
     return Verdict(
         str(row["item"]),
-        None if score is None else float(score),
+        _share(row["score"]),
         row["by"],
         str(row["reason"]),
         str(row["problem"]),
         str(row["answer"]),
         int(row["length"]),
+        _share(row["rules"]),
     )
+
+
+def _share(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not 0 <= float(value) <= 1:
+        raise ValueError("a share from 0 to 1")
+    return float(value)

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from belle.evaluation.items.item import EvaluationItem
-from belle.evaluation.judge.verdicts import JudgedAnswer, conversation, rules_verdict
+from belle.evaluation.judge.verdicts import JudgedAnswer, conversation
 
 REFERENCE, SHUFFLED, EMPTY = "reference", "shuffled reference", "empty answer"
 
 
 def known_answers(items: Iterable[EvaluationItem], most: int, *, seed: int = 1) -> dict[str, list[JudgedAnswer]]:
     """Answers of known worth to at most `most` items that a judge decides, as many of each class as possible."""
-    judged = [item for item in items if item.reference and rules_verdict(_answer(item, "")) is None]
+    judged = [item for item in items if item.reference and item.needs_judge]
     chosen = _spread(judged, most, random.Random(seed))  # noqa: S311 – no secret
     return {
         REFERENCE: [_answer(item, item.reference) for item in chosen],

@@ -1,9 +1,16 @@
-"""Verdicts on answers: by an item's rules where it has some, else by a judge, whose replies are kept as they came."""
+"""Verdicts on answers: by an item's rules, and by a judge, whose replies are kept as they came.
+
+| the item has | its score is |
+|---|---|
+| rules | the share of rules that are kept; no judge is asked |
+| no rules | the judge's: the share of the rubric's sentences that hold, or a number |
+| rules and a rubric | the share of both: rules and sentences count alike |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +26,7 @@ from belle.evaluation.judge.prompts import JudgePrompts
 from belle.evaluation.judge.replies import JudgeQuestion, JudgeReplies
 from belle.evaluation.judge.sandbox import SandboxError, program_problem
 
-By = Literal["rules", "judge", "nobody"]
+By = Literal["rules", "judge", "both", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Verdict:
         problem: why there is no score; "" where there is one.
         answer: the digest of the answer.
         length: its characters, without white space.
+        rules: the share of the item's rules that are kept; None where it has none.
     """
 
     item: str
@@ -68,10 +76,11 @@ class Verdict:
     problem: str = ""
     answer: str = ""
     length: int = 0
+    rules: float | None = None
 
 
 def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
-    """The verdict of the item's rules: the share that is kept. None for an item without rules."""
+    """The verdict of the item's rules alone: the share that is kept. None for an item without rules."""
     checks = answer.item.checks
     if not checks:
         return None
@@ -79,7 +88,8 @@ def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
         broken = [problem for check in checks if (problem := check_problem(check, answer.text))]
     except SandboxError as error:
         return _verdict_on(answer, None, "nobody", problem=error.message)
-    return _verdict_on(answer, 1 - len(broken) / len(checks), "rules", "; ".join(broken))
+    share = 1 - len(broken) / len(checks)
+    return _verdict_on(answer, share, "rules", "; ".join(broken), rules=share)
 
 
 def check_problem(check: AnswerCheck, answer: str) -> str:
@@ -112,12 +122,13 @@ class JudgeRun:
         """The verdicts on `answers`, in their order. Raises KnownError."""
         all_answers = list(answers)
         by_rules = [rules_verdict(answer) for answer in all_answers]
-        asked = [answer for answer, rules in zip(all_answers, by_rules, strict=True) if rules is None]
+        asked = [answer for answer in all_answers if answer.item.needs_judge]
         replies = iter(self._replies.ask([self._question(answer) for answer in asked], on_reply))
-        return [
-            rules if rules is not None else self._verdict(answer, next(replies))
-            for answer, rules in zip(all_answers, by_rules, strict=True)
-        ]
+        found = []
+        for answer, rules in zip(all_answers, by_rules, strict=True):
+            judged = self._verdict(answer, next(replies)) if answer.item.needs_judge else None
+            found.append(_together(answer.item, rules, judged))
+        return found
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -170,5 +181,29 @@ def conversation(turns: tuple[str, ...], answers: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _verdict_on(answer: JudgedAnswer, score: float | None, by: By, reason: str = "", problem: str = "") -> Verdict:
-    return Verdict(answer.item.id, score, by, reason, problem, answer.digest, answer.length)
+def _together(item: EvaluationItem, rules: Verdict | None, judged: Verdict | None) -> Verdict:
+    """One verdict of the rules' and the judge's; without a score where one of the two has none."""
+    if rules is None or judged is None:
+        verdict = rules or judged
+        assert verdict is not None, "an item without rules needs a judge"
+        return verdict
+    if rules.score is None:
+        return rules
+    if judged.score is None:
+        return replace(judged, rules=rules.score)
+    n_rules, n_sentences = len(item.checks), len(item.rubric)
+    score = (n_rules * rules.score + n_sentences * judged.score) / (n_rules + n_sentences)
+    reason = "; ".join(filter(None, (rules.reason, judged.reason)))
+    return replace(judged, score=score, by="both", reason=reason, rules=rules.score)
+
+
+def _verdict_on(
+    answer: JudgedAnswer,
+    score: float | None,
+    by: By,
+    reason: str = "",
+    problem: str = "",
+    *,
+    rules: float | None = None,
+) -> Verdict:
+    return Verdict(answer.item.id, score, by, reason, problem, answer.digest, answer.length, rules)

@@ -30,12 +30,12 @@ class LongestBaseline:
 def longest_baseline(models: Sequence[ModelScores]) -> LongestBaseline | None:
     """The baseline; None where no item has the answers of two models that a judge has scored.
 
-    What rules decide is left out: they have no taste for length.
+    What rules alone decide is left out: they have no taste for length.
     """
     by_item: dict[str, list[Verdict]] = {}
     for model in models:
         for item, verdict in model.verdicts.items():
-            if verdict.score is not None and verdict.by == "judge":
+            if verdict.score is not None and verdict.by in ("judge", "both"):
                 by_item.setdefault(item, []).append(verdict)
     several = {item: verdicts for item, verdicts in by_item.items() if len(verdicts) > 1}
     if not several:

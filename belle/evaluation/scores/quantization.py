@@ -40,11 +40,11 @@ class QuantizedModel:
 
     Attributes:
         same_answer: the share of answers that do not differ in a letter.
-        n_rules: items that rules decide; an answer is right when it keeps all of them.
+        n_rules: items with rules; an answer is right when it keeps all of them.
         lost, gained: of these, right → wrong and wrong → right.
         flips: the share of both.
         flips_p: of so many losses and gains if both were as likely: McNemar's exact test.
-        n_judged: items that a judge decides.
+        n_judged: items that a judge has scored, with rules beside or without.
         lower, higher: of these, answers that are scored lower and higher than the reference's.
         difference: of the scores of all items, candidate minus reference.
         measured: what `belle measure` says of it.
@@ -105,7 +105,7 @@ def quantization_loss(
 
 def is_right(verdict: Verdict) -> bool:
     """Whether an answer keeps all the rules of its item."""
-    return verdict.score is not None and verdict.score >= _RIGHT
+    return verdict.rules is not None and verdict.rules >= _RIGHT
 
 
 def compared_verdicts(reference: ModelScores, model: ModelScores) -> list[tuple[Verdict, Verdict]]:
@@ -119,8 +119,8 @@ def compared_verdicts(reference: ModelScores, model: ModelScores) -> list[tuple[
 
 def _against(reference: ModelScores, model: ModelScores) -> QuantizedModel:
     pairs = compared_verdicts(reference, model)
-    by_rules = [(is_right(one), is_right(other)) for one, other in pairs if one.by == "rules"]
-    judged = [(one.score or 0.0, other.score or 0.0) for one, other in pairs if one.by == "judge"]
+    by_rules = [(is_right(one), is_right(other)) for one, other in pairs if one.rules is not None]
+    judged = [(one.score or 0.0, other.score or 0.0) for one, other in pairs if one.by in ("judge", "both")]
     lost, gained = by_rules.count((True, False)), by_rules.count((False, True))
     return QuantizedModel(
         model.model,

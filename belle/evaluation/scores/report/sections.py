@@ -161,7 +161,7 @@ def _quantization(report: ScoreReport, loss: QuantizationLoss) -> ScoreGrid:
                 ),
             ]
         )
-    head = ["Model", "same answer", "by rules", "right → wrong", "wrong → right", "flips", "p, flips"]
+    head = ["Model", "same answer", "with rules", "right → wrong", "wrong → right", "flips", "p, flips"]
     head += ["judged", "lower", "higher", "difference", "95 % interval", "p, difference", *names]
     against = f"Against {label(loss.reference)}, on the items that both have a score for."
     return ScoreGrid("What the bits changed", head, rows, 1, [against, _FLIPS, *loss.notes])

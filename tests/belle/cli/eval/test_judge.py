@@ -51,9 +51,9 @@ def test_rules_and_a_judge_score_the_answers_and_the_judge_is_checked(
     with chat_server(fair) as server:
         assert judge(run, "--url", server.url, "--model", "j") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["math", "1", "1", "0", "0", "0.000"] in lines
-    assert ["open", "qa", "2", "0", "2", "0", "0.250"] in lines
-    assert ["multi-turn", "1", "0", "1", "0", "0.500"] in lines
+    assert ["math", "1", "1", "0", "0", "0", "0.000"] in lines
+    assert ["open", "qa", "2", "0", "2", "0", "0", "0.250"] in lines
+    assert ["multi-turn", "1", "0", "1", "0", "0", "0.500"] in lines
     told = [" ".join(line) for line in lines]
     assert "self-check, reference: mean 1.000 over 2" in told
     assert "self-check, shuffled reference: mean 0.250 over 2" in told
@@ -93,7 +93,7 @@ def test_replies_that_cannot_be_read_are_a_column_and_the_status(run: Path, caps
         assert judge(run, "--url", server.url, "--model", "j", "--self-checks", "0") == 1
         assert len(server.bodies) == asked  # recorded, and not paid for again
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["open", "qa", "2", "0", "2", "2", "–"] in lines
+    assert ["open", "qa", "2", "0", "2", "0", "2", "–"] in lines
 
 
 def test_a_local_judge_is_read_every_time(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from belle.clients.chat.client import RequestError
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import BatchWriter, engine_answerer
-from belle.evaluation.items.checks import NumberCheck
+from belle.evaluation.items.checks import LengthCheck, NumberCheck
 from belle.evaluation.items.item import EvaluationItem
 from belle.evaluation.judge.pair_file import ModelPair, pair_file, read_pair, write_pair
 from belle.evaluation.judge.pair_prompts import pair_prompt, read_pair_reply
@@ -71,6 +71,15 @@ def test_rules_decide_before_the_judge_and_the_same_answer_is_a_tie(tmp_path: Pa
     assert (both_right.winner, both_right.by) == ("tie", "rules")
     assert compare(tmp_path, judge, "same", "same").by == "same"
     assert not judge.asked
+
+
+def test_the_judge_decides_where_an_item_has_a_rubric_and_both_keep_its_rules(tmp_path: Path) -> None:
+    item = EvaluationItem("f", "generation", ("A poem",), rubric=("rhymes",), checks=(LengthCheck(max=20),))
+    judge = ScriptedJudge(prefers_long)
+    assert compare(tmp_path, judge, "rain", "rain " * 9, item).by == "rules"
+    assert not judge.asked
+    longer = compare(tmp_path, judge, "rain", "rain again", item)
+    assert (longer.winner, longer.by) == ("second", "judge")
 
 
 def test_nothing_is_paid_for_twice_and_a_changed_answer_is_asked_anew(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Answers are scored by rules where there are some, else by a judge, who is asked once for each answer."""
+"""Answers are scored by rules, and by a judge, who is asked once for each answer that rules alone do not score."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from tests.belle.evaluation.judge.scripted import ScriptedJudge, judged
 
 MATH = EvaluationItem("m", "math", ("1+1?",), "2", checks=(NumberCheck(2), LengthCheck(max=5)))
 OPEN = EvaluationItem("o", "open qa", ("Why?",), "Because.")
+FORM = EvaluationItem(
+    "f", "generation", ("A short poem",), rubric=("rhymes", "is about rain"), checks=(LengthCheck(max=9),)
+)
 POEM = EvaluationItem("p", "generation", ("A poem",), rubric=("rhymes", "has four lines"))
 
 
@@ -61,6 +64,33 @@ def test_the_judge_is_asked_for_what_rules_do_not_decide(tmp_path: Path) -> None
     found = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(MATH, "2"), judged(OPEN, "So.")])
     assert [(one.item, one.score, one.by) for one in found] == [("m", 1.0, "rules"), ("o", 0.75, "judge")]
     assert len(judge.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "score", "rules"),
+    [
+        ("rain again", "[true, true]", 1.0, 1.0),
+        ("rain again", "[true, false]", 2 / 3, 1.0),
+        ("rain again and again", "[true, true]", 2 / 3, 0.0),
+        ("rain again and again", "[false, false]", 0.0, 0.0),
+    ],
+)
+def test_rules_and_the_sentences_of_a_rubric_count_alike(
+    tmp_path: Path, text: str, met: str, score: float, rules: float
+) -> None:
+    judge = ScriptedJudge(lambda _: f'{{"reason": "so", "met": {met}}}')
+    (verdict,) = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(FORM, text)])
+    assert (verdict.score, verdict.by, verdict.rules) == (pytest.approx(score), "both", rules)
+    assert ("characters" in verdict.reason) == (rules < 1)
+    write_scores(tmp_path / "m.json", {}, [verdict], {})
+    assert read_scores(tmp_path / "m.json").verdicts["f"] == verdict
+
+
+def test_rules_do_not_stand_in_for_a_judge_that_cannot_be_read(tmp_path: Path) -> None:
+    judge = ScriptedJudge(lambda _: "no idea")
+    (verdict,) = JudgeRun(judge, OwnPrompts(), tmp_path / "v.jsonl").verdicts([judged(FORM, "rain again")])
+    assert (verdict.score, verdict.by, verdict.rules) == (None, "judge", 1.0)
+    assert verdict.problem
 
 
 def test_nothing_is_asked_twice_and_a_changed_answer_is_asked_anew(tmp_path: Path) -> None:

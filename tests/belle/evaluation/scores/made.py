@@ -40,7 +40,8 @@ def items_of(*names: str) -> EvaluationItems:
 
 
 def verdict(item: str, score: float | None, by: By = "judge", answer: str = "", length: int = 0) -> Verdict:
-    return Verdict(item, score, by, "so", "" if score is not None else "is silent", answer or f"digest {item}", length)
+    problem, rules = "" if score is not None else "is silent", score if by == "rules" else None
+    return Verdict(item, score, by, "so", problem, answer or f"digest {item}", length, rules)
 
 
 def scores_of(model: str, *verdicts: Verdict, **facts: Any) -> ModelScores:
