@@ -137,23 +137,20 @@ async def session(request: Request) -> Response:
 
 
 async def items(request: Request) -> Response:
-    """The items that a search finds, with what is decided on them in a view."""
+    """The items that a search finds, or the undecided ones of them, with what is decided on all of them in a view."""
     state, fields = await _read(request)
-    finder, view = state.finder, read_view(fields, state.finder)
-    only_open = bool(fields.flag("only_open"))
-
-    def accepts(item: EvaluationItem) -> bool:
-        return not only_open or _status(state, item, view) == "open"
-
-    found = finder.find(fields.text("search") or "", fields.text("class") or "", accepts)
+    view = read_view(fields, state.finder)
+    found = state.finder.find(fields.text("search") or "", fields.text("class") or "")
     statuses = [_status(state, item, view) for item in found]
+    only_open = fields.flag("only_open")
+    listed = [pair for pair in zip(found, statuses, strict=True) if not only_open or pair[1] == "open"]
     return _json({
-        "n": len(found),
+        "n": len(listed),
         "n_done": statuses.count("done"),
         "n_open": statuses.count("open"),
         "rows": [
             {"id": item.id, "class": item.category, "title": _title(item), "status": status}
-            for item, status in zip(found[:MOST_ROWS], statuses, strict=False)
+            for item, status in listed[:MOST_ROWS]
         ],
     })  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,15 +109,14 @@ class CaseFinder:
         given = [self._answers.get(model, {}).get(item.id) for model in self._models(item, view)]
         return ShownCase(item, True, view, tuple(answer for answer in given if answer is not None))
 
-    def find(self, search: str, category: str, accepts: Callable[[EvaluationItem], bool]) -> list[EvaluationItem]:
-        """The accepted items of a class ("" for all) that have a text in their id, question or reference."""
+    def find(self, search: str, category: str) -> list[EvaluationItem]:
+        """The items of a class ("" for all) that have a text in their id, question or reference."""
         wanted = search.casefold().strip()
         return [
             item
             for item in self.items.items
             if category in ("", item.category)
             and (not wanted or any(wanted in text.casefold() for text in (item.id, *item.turns, item.reference)))
-            and accepts(item)
         ]
 
     def _models(self, item: EvaluationItem, view: CaseView) -> tuple[str, ...]:

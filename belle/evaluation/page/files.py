@@ -10,7 +10,18 @@ from belle.report.html import render
 
 _STATIC = Path(__file__).with_name("static")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".json": "application/json"}
-_SCRIPTS = ("page.js", "annotate.js", "case.js", "judge.js", "list.js", "paste.js", "server.js", "show.js", "words.js")
+_SCRIPTS = (
+    "page.js",
+    "annotate.js",
+    "case.js",
+    "frame.js",
+    "judge.js",
+    "list.js",
+    "paste.js",
+    "server.js",
+    "show.js",
+    "words.js",
+)
 
 OPEN_FILES = ("/", "/page.css", "/icon.svg", "/words.json", *(f"/{name}" for name in _SCRIPTS))
 """Paths that need no token: a browser asks for them before the script can show one."""

@@ -60,9 +60,8 @@ function answerBox(shown, answer, index) {
       make("div", { className: "text", dir: "auto", text: answer.before })));
   }
   const empty = !answer.text.trim();
-  box.append(make("div", {
-    className: empty ? "text quiet" : "text", dir: "auto", tabIndex: 0, text: empty ? word("empty_answer") : answer.text,
-  }));
+  const [className, text] = empty ? ["text quiet", word("empty_answer")] : ["text", answer.text];
+  box.append(make("div", { className, text, dir: "auto", tabIndex: 0 }));
   if (shown.item.n_checks) {
     box.append(make("ul", { className: "checks", "aria-label": word("checks") },
       make("li", { className: "quiet", text: word("checks_wait") })));
@@ -85,7 +84,8 @@ async function showChecks(request, signal) {
 }
 
 function checkRow({ type, rule, problem, unknown }) {
-  const [mark, look, state] = problem === null ? ["?", "warn", "unknown"] : problem ? ["✗", "bad", "broken"] : ["✓", "good", "kept"];
+  const [mark, look, state] = problem === null ? ["?", "warn", "unknown"]
+    : problem ? ["✗", "bad", "broken"] : ["✓", "good", "kept"];
   const row = make("li", {},
     make("span", { className: look, text: `${mark} ${word(`check_${state}`)}` }), " ",
     make("strong", { text: word(`check_${type}`) }), " ",

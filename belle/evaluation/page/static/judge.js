@@ -79,7 +79,9 @@ function outcome({ score, better, reason, problem, reply }) {
   else if (better !== null) rows.push(verdict(word(`judge_${better}`)));
   else rows.push(make("p", { className: "warn", text: word("judge_unread", { problem }) }));
   if (reason && reason.trim() !== reply.trim()) {
-    rows.push(make("p", { dir: "auto" }, make("span", { className: "quiet", text: `${word("reason")}: ` }), make("bdi", { text: reason })));
+    rows.push(make("p", {},
+      make("span", { className: "quiet", text: `${word("reason")}: ` }),
+      make("bdi", { text: reason })));
   }
   return rows;
 }

@@ -11,7 +11,8 @@ export function fillItems({ rows, n }, current, choose) {
   chooseItem = choose;
   at("list").replaceChildren(...rows.map(listRow));
   const left = n - rows.length;
-  at("list-note").textContent = n === 0 ? word("none_found") : left > 0 ? word("more_rows", { n: left.toLocaleString() }) : "";
+  at("list-note").textContent = n === 0 ? word("none_found")
+    : left > 0 ? word("more_rows", { n: left.toLocaleString() }) : "";
   showCurrent(current);
 }
 

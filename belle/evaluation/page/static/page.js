@@ -2,19 +2,19 @@
 
 import { chooseDigit, chosen, makeScale, moveScore, showDecided, showDecision, tell } from "./annotate.js";
 import { sayNoAnswer, showCase } from "./case.js";
+import { setUpFrame, showKeys } from "./frame.js";
 import { askJudge, cancelJudge, clearJudge } from "./judge.js";
 import { fillItems, itemAfter, setUpList, showCurrent } from "./list.js";
 import { readPasted, setUpPaste } from "./paste.js";
 import { ask, enter } from "./server.js";
-import { at, choices, make, say } from "./show.js";
+import { at, choices, say } from "./show.js";
 import { chooseLanguage, classWord, errorWords, loadWords, word } from "./words.js";
 
 const KEPT_PLACE = "place";
-const KEPT_THEME = "theme";
-const KEPT_KEYS = "keys";
 
 const page = {
-  session: null, list: null, item: null, pasted: null, shown: null, isDeciding: false, loading: new AbortController(),
+  session: null, list: null, item: null, pasted: null, shown: null, isDeciding: false,
+  loading: new AbortController(), listing: new AbortController(),
 };
 
 // What is asked for
@@ -35,8 +35,10 @@ function caseRequest() {
 // Items
 
 async function loadItems() {
-  page.list = await ask("/api/items", { ...view(), ...filters() });
-  fillItems(page.list, page.item, go);
+  page.listing.abort();
+  const { signal } = page.listing = new AbortController();
+  page.list = await ask("/api/items", { ...view(), ...filters() }, signal);
+  fillItems(page.list, page.item, item => guarded(() => go(item))());
   showProgress();
   keepPlace();
 }
@@ -90,6 +92,7 @@ async function loadCase() {
   sayNoAnswer(shown.is_complete ? "" : word(none));
   at("unpaste").hidden = !page.pasted;
   at("case").scrollTop = 0;
+  scrollTo(0, 0); // in a small window the whole page scrolls
 }
 
 function whyNotKept(shown) {
@@ -103,14 +106,16 @@ async function decide(decision) {
   const { shown } = page;
   if (page.isDeciding || !shown?.is_complete || whyNotKept(shown)) return;
   const digests = shown.answers.map(answer => answer.digest);
+  const next = itemAfter(page.list.rows, page.item, 1, "open"); // once decided, the item may no longer be listed
   page.isDeciding = true; // a key that comes too early is meant for the next case
   try {
     const kept = await ask("/api/decide", { ...caseRequest(), ...decision, shown: digests });
     await loadItems();
     if (page.shown !== shown) return;
     showDecided(shown, kept);
-    const isDone = kept.score !== null || kept.choice !== null;
-    if (isDone && !page.pasted) await step(1, "open");
+    if (page.pasted || (kept.score === null && kept.choice === null)) return;
+    if (next !== null) await go(next);
+    else tell(word("all_done"));
   } finally {
     page.isDeciding = false;
   }
@@ -147,8 +152,9 @@ function showViewFields() {
 function showSession() {
   const { session } = page;
   at("set-name").textContent = session.set.name;
-  const classes = Object.entries(session.classes).map(([name, n]) => [name, `${classWord(name)} (${n.toLocaleString()})`]);
-  choices(at("class"), [["", word("all_classes")], ...classes]);
+  const classes = Object.entries(session.classes);
+  const named = classes.map(([name, n]) => [name, `${classWord(name)} (${n.toLocaleString()})`]);
+  choices(at("class"), [["", word("all_classes")], ...named]);
   at("judge-name").textContent = session.judge === null ? word("judge_none")
     : word("judge_name", { name: session.judge, prompts: session.prompts });
   at("ask").disabled = session.judge === null;
@@ -157,21 +163,9 @@ function showSession() {
   showKeys();
 }
 
-function showKeys() {
-  const rows = [
-    ["0 … 9", "digits"], ["1 2 0", "pair"], ["← →", "arrows"], ["Enter", "enter"], ["j k", "move"], ["n", "open"],
-    ["g", "judge"], ["b", "blind"], ["u", "undo"], ["/", "search"], ["p", "paste"], ["?", "help"],
-  ];
-  at("keys").replaceChildren(...rows.map(([keys, name]) =>
-    make("tr", {}, make("td", {}, ...keyCaps(keys)), make("td", { text: word(`key_${name}`) }))));
-}
-
-function keyCaps(keys) {
-  return keys.split(" ").flatMap(key => [key === "…" ? key : make("kbd", { text: key }), " "]);
-}
-
 function keepPlace() {
-  sessionStorage.setItem(KEPT_PLACE, JSON.stringify({ ...view(), ...filters(), what: at("what").value, item: page.item }));
+  const place = { ...view(), ...filters(), what: at("what").value, item: page.item };
+  sessionStorage.setItem(KEPT_PLACE, JSON.stringify(place));
 }
 
 /** Where this tab was, or else where the person left off. */
@@ -284,12 +278,10 @@ function setUpEvents() {
     clearTimeout(typing);
     typing = setTimeout(guarded(loadItems), 200);
   });
-  at("keys-on").checked = localStorage.getItem(KEPT_KEYS) !== "off";
-  at("keys-on").addEventListener("change", () => localStorage.setItem(KEPT_KEYS, at("keys-on").checked ? "on" : "off"));
   at("language").addEventListener("change", guarded(async () => {
     chooseLanguage(at("language").value);
     showSession();
-    await changeView();
+    await Promise.all([loadCase(), loadItems()]);
   }));
   setUpPaste(() => page.session.classes, guarded(async () => {
     page.pasted = readPasted(page.item);
@@ -298,21 +290,9 @@ function setUpEvents() {
   setUpList();
 }
 
-function setUpTheme() {
-  const choose = theme => {
-    document.documentElement.dataset.theme = theme;
-    at("theme").value = theme;
-  };
-  choose(localStorage.getItem(KEPT_THEME) ?? "auto");
-  at("theme").addEventListener("change", () => {
-    localStorage.setItem(KEPT_THEME, at("theme").value);
-    choose(at("theme").value);
-  });
-}
-
 await guarded(async () => {
   await loadWords();
-  setUpTheme();
+  setUpFrame();
   await enter();
   page.session = await ask("/api/session");
   makeScale();

@@ -10,10 +10,13 @@ export class ServerError extends Error {
   }
 }
 
-/** Take the token, or the ticket for it, out of the address. */
+/** Take the token, or the ticket for it, out of the address; then this tab begins anew. */
 export async function enter() {
   const [, kind, value] = location.hash.match(/^#(token|ticket)=([\w-]+)$/) ?? [];
-  if (kind) history.replaceState(null, "", location.pathname);
+  if (kind) {
+    history.replaceState(null, "", location.pathname);
+    sessionStorage.clear();
+  }
   if (kind === "token") sessionStorage.setItem(KEPT, value);
   if (kind === "ticket") sessionStorage.setItem(KEPT, (await ask("/api/enter", { ticket: value })).token);
   if (!sessionStorage.getItem(KEPT)) throw new ServerError("invalid_api_key", "");

@@ -29,9 +29,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumTab]:
 def opened(browser: ChromiumTab, page: PageProcess) -> ChromiumTab:
     """The tab with the page, as if for the first time."""
     browser.look()
-    browser.open(f"{page.base}/words.json")
-    browser.until("location.pathname === '/words.json'")
-    browser.run("sessionStorage.clear(), localStorage.clear()")
+    browser.open("about:blank")
+    browser.call("Storage.clearDataForOrigin", origin=page.base, storageTypes="local_storage")
     browser.said.clear()
     browser.open(page.url)
     browser.until(READY)
@@ -135,6 +134,20 @@ def test_keys_choose_the_better_of_two_hidden_models(browser: ChromiumTab, fresh
     for row, case, side in zip(fresh.anchors(), shown, (0, 1), strict=False):
         said = case["answers"][side]["text"]
         assert said.startswith(row[row["winner"]])
+
+
+def test_with_only_undecided_items_listed_the_next_one_comes_and_the_progress_counts_all(
+    browser: ChromiumTab, fresh: PageProcess
+) -> None:
+    tab = opened(browser, fresh)
+    tab.run("document.getElementById('only-open').click()")
+    click_item(tab, "poem")
+    tab.press("4", "Enter")
+    tab.until("document.getElementById('item-id').textContent === 'walk'")
+    assert tab.run("document.getElementById('progress-text').textContent") == "1 of 5 decided"
+    assert tab.run("[...document.querySelectorAll('#list button')].map(e => e.dataset.item)") == [
+        "sum", "sky", "walk", "bad",
+    ]  # fmt: skip
 
 
 def test_keys_that_come_faster_than_the_next_case_decide_nothing(browser: ChromiumTab, fresh: PageProcess) -> None:
@@ -259,7 +272,7 @@ def test_the_address_on_the_browsers_command_line_opens_the_page_once(tab: Chrom
         tab.open(address)
         tab.until(READY)
         tab.run("sessionStorage.clear()")
-        tab.open(f"{page.base}/words.json")
+        tab.open("about:blank")
         tab.open(address)
         tab.until("document.getElementById('error')?.textContent.includes('without its token')")
 
