@@ -23,7 +23,7 @@ examples:
   belle data split unique.jsonl -o train.jsonl --held-out dev.jsonl --size 1000
   belle data mix domain.jsonl general.jsonl --ratio 1:5 -o mixed.jsonl
   belle data show mixed.jsonl --recipe train/sft.yaml
-  belle data generate instructions model.gguf -o new.jsonl --n 1000 --agree 2
+  belle data generate instructions --writer model.gguf -o new.jsonl --n 1000 --agree 2
   belle data filter new.jsonl -o good.jsonl --where 'agreement >= 0.5'
 """
 
@@ -54,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Raise KnownError when an output is also an input, or another output."""
     given = vars(arguments)
-    inputs = [given.get(name) for name in ("file", "categories", "recipe", "model", "seeds", "labels", "generator")]
+    inputs = [
+        given.get(name) for name in ("file", "categories", "recipe", "model", "seeds", "labels", "writer", "judge")
+    ]
     inputs += [path for name in ("files", "against", "passages") for path in given.get(name, ())]
     outputs = [given[name] for name in ("output", "rejected", "held_out", "plot") if given.get(name)]
     for path in outputs:

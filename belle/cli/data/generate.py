@@ -57,6 +57,7 @@ def generate(arguments: argparse.Namespace) -> int:
     environment.check_packages("belle data generate", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
     sources = _read_sources(arguments)
+    evaluation = _evaluation(arguments)
     rows = arguments.n or (None if sources.passages else _DEFAULT_ROWS)
     with ExitStack() as stack:
         models = stack.enter_context(open_generator_and_judge(arguments, terminal))
@@ -73,7 +74,7 @@ def generate(arguments: argparse.Namespace) -> int:
             ),
             asking,
             seen=_seen(arguments.near, sources.seeds),
-            evaluation=_evaluation(arguments),
+            evaluation=evaluation,
             write=output.write,
         )
         journal = stack.enter_context(_closing_journal(arguments, sources, models, pipeline))

@@ -14,8 +14,8 @@ kinds:
 {kinds}
 
 examples:
-  belle data generate instructions model.gguf -o tasks.jsonl --n 1000
-  belle data generate instructions model.gguf -o tasks.jsonl --seeds zh_seed_tasks.json --evolve 0.3 --agree 2
+  belle data generate instructions --writer model.gguf -o tasks.jsonl --n 1000
+  belle data generate instructions --writer starter -o t.jsonl --seeds zh_seed_tasks.json --evolve --agree 2
   belle data generate qa --url http://127.0.0.1:8000/v1 --model big --passages handbook/ -o qa.jsonl
   belle data generate dialogues --endpoints cluster.toml --labels labels.toml -o chats.jsonl --n 100000 \\
       --judge BIG --max-total-tokens 500000000
@@ -43,7 +43,10 @@ def add_generate_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG.format(kinds=kinds, endpoints=ENDPOINTS_HELP)
     parser.add_argument("kind", choices=tuple(KINDS), metavar="KIND", help="what to generate, see below")
     parser.add_argument(
-        "generator", nargs="?", type=path_or_name, metavar="MODEL", help="a name of “belle models list”, or a GGUF file"
+        "--writer",
+        type=path_or_name,
+        metavar="MODEL",
+        help="the model here that writes: a name of “belle models list”, a GGUF file, or a checkpoint",
     )
     parser.add_argument(
         "-o",
@@ -76,7 +79,8 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="texts: .txt, JSON Lines with “text”, or folders; for qa, choices, and dialogues about them",
+        help="texts: .txt, JSON Lines with “text”, or folders; for qa, choices, and dialogues about them "
+        "(with 4096 tokens of context each, if --ctx is not given)",
     )
     sources.add_argument("--labels", type=input_file, metavar="FILE", help="labels that requests are made with (TOML)")
 
@@ -145,6 +149,7 @@ def _add_quality(parser: argparse.ArgumentParser) -> None:
     )
     quality.add_argument(
         "--judge",
+        type=path_or_name,
         metavar="MODEL",
-        help="note a score: a GGUF, a name of “belle models list”, a model of --endpoints; “itself” is MODEL",
+        help="note a score: a GGUF, a name of “belle models list”, a model of --endpoints; “itself” is the writer",
     )

@@ -97,7 +97,7 @@ def _judge(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare the models two by two, in both orders, instead of scoring each answer",
     )
-    parser.add_argument("--against", metavar="MODEL", help="compare each of the others with this one alone")
+    parser.add_argument("--against", metavar="NAME", help="compare each of the others with this one alone")
     parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
     parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     parser.add_argument(
@@ -150,7 +150,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     beside.add_argument(
         "--reference",
         default="",
-        metavar="MODEL",
+        metavar="NAME",
         help="the model that the others are smaller files of",
     )
     beside.add_argument(

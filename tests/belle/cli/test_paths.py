@@ -57,9 +57,8 @@ def command_lines() -> Iterator[tuple[list[str], argparse.Action]]:
             line = list(words)
             for other in dict.fromkeys([*needed, action]):
                 option = max(other.option_strings, key=len, default="")
-                value = VALUES.get(
-                    option, "starter" if not option and other.type == arguments.path_or_name else "missing"
-                )
+                usual = "starter" if not option and other.type == arguments.path_or_name else "missing"
+                value = VALUES.get(option, next(iter(other.choices or ()), usual))
                 line += [option] if option else []
                 line += ["@" if other is action else value]
             yield line, action

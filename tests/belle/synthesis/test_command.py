@@ -220,7 +220,7 @@ def test_the_starter_writes_what_it_can_and_the_run_ends(out: Path, capsys: pyte
         "--per-request",
         "1",
     ]
-    status = main(["data", "generate", "instructions", "starter", "-o", str(out), *words])
+    status = main(["data", "generate", "instructions", "--writer", "starter", "-o", str(out), *words])
     shown = capsys.readouterr().out
     assert status in (0, 1) and "tokens: " in shown
     assert (status == 0) == (len(rows_of(out)) == 1)
