@@ -189,12 +189,13 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     start = time.monotonic()
     for number, row in enumerate(read_rows(arguments.file, arguments.kind, arguments.format)):
         if number % _EVERY == 0:
-            terminal.progress(_progress(number, total, time.monotonic() - start))
+            terminal.progress(progress_words(number, total, time.monotonic() - start))
         yield row
     terminal.clear()
 
 
-def _progress(number: int, total: int | None, seconds: float) -> str:
+def progress_words(number: int, total: int | None, seconds: float) -> str:
+    """How far a command is: `number` rows of `total` in `seconds`; `total` is None where it is not known."""
     if not total or not _EVERY <= number <= total:
         return f"{number:,} rows"
     return f"{number:,} of {total:,} rows, {short_duration(seconds / number * (total - number))} left"

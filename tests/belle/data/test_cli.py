@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from belle.cli.data.rows import progress_words
 from belle.cli.main import main
+from belle.data.files import count_lines
 from belle.data.read import read_rows
 from belle.data.tag import categories
 from tests.convert.tokenizers.folders import llama_folder, write_json
@@ -154,6 +156,27 @@ def test_dedup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_row_is_left_out_only_for_one_that_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each row is like the one before it, and the last like none of the first: both stay."""
+    letters = [chr(0x4E00 + code) for code in range(200)]
+    chain = ["".join(letters[start : start + 100]) for start in range(0, 60, 5)]
+    file, out = lines(tmp_path / "a.jsonl", *(talk(text, "") for text in chain)), tmp_path / "b.jsonl"
+    report = json.loads(belle(capsys, "dedup", file, "-o", out, "--near", "0.8", "--by", "question", "--json"))
+    kept = [row.messages[0].content for row in read_rows(out, "conversation")]
+    assert chain[0] in kept and 4 <= len(kept) <= 8
+    assert report["near_duplicates"] == len(chain) - len(kept)
+
+
+def test_the_time_left_is_said_where_the_rows_can_be_counted(tmp_path: Path) -> None:
+    many = lines(tmp_path / "a.jsonl", *(talk(str(n), "a") for n in range(3)))
+    array = tmp_path / "b.json"
+    array.write_text(json.dumps([talk("q", "a")] * 3), encoding="utf-8")
+    assert (count_lines(many), count_lines(array), count_lines(tmp_path / "none.jsonl")) == (3, None, None)
+    assert progress_words(4000, 10_000, 20.0) == "4,000 of 10,000 rows, 30 s left"
+    assert progress_words(4000, None, 20.0) == progress_words(4000, 3000, 20.0) == "4,000 rows"
+    assert progress_words(0, 10_000, 0.0) == "0 rows"
+
+
 def test_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = lines(tmp_path / "a.jsonl", talk("q", "\na "), talk("q", ""), talk("q", "作为一个AI语言模型，我不能"))
     out, rejected = tmp_path / "b.jsonl", tmp_path / "r.jsonl"
@@ -196,6 +219,8 @@ def test_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert asked != sorted(asked, key=lambda text: (text[0], int(text[1:])))
     belle(capsys, "mix", domain, general, "--ratio", "1:5", "-o", out, "-n", "12")
     assert len(out.read_text().splitlines()) == 12
+    belle(capsys, "mix", domain, general, "--ratio", "1:0", "-o", out)
+    assert {row.messages[0].content[0] for row in read_rows(out, "conversation")} == {"d"}
     assert "2 parts" in belle(capsys, "mix", domain, general, "--ratio", "1:5:2", "-o", out, status=2)
 
 
