@@ -1,4 +1,4 @@
-"""Converts a checkpoint to GGUF: open, arrange, plan, write, verify.
+"""Converts a checkpoint to GGUF: open, arrange, plan, write, verify. A Whisper goes its own way (`convert.whisper`).
 
 Configuration, tokenizer and options are checked before the first weight is written; `plan_conversion` is `--dry-run`.
 """
@@ -18,7 +18,6 @@ from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix, read_imatrix
 from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
 from belle.gguf.writer import KeyValue, serialize
-from belle.texts import visible
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.gptq.quantized_rows import Mode
@@ -30,7 +29,7 @@ from convert.metadata import count, general_metadata
 from convert.output.digests import Digests
 from convert.output.load_proof import and_loads
 from convert.output.part_file import check_output
-from convert.output.progress import Progress, ProgressCallback
+from convert.output.progress import ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
 from convert.plan.mixture import ModelFacts
@@ -38,9 +37,11 @@ from convert.plan.named_requests import check_imatrix, check_types
 from convert.plan.options import ConvertOptions, output_paths
 from convert.plan.plan import TensorPlan, data_size, plan_types, size_by_type
 from convert.quantized_formats import left_behind, named_by_config, read_stated, refuse_by_tensors
-from convert.report import ConversionReport, FileReport, describe
+from convert.report import ConversionReport, FileReport, describe, note_unread
 from convert.rows.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
+from convert.whisper.conversion import convert_whisper, plan_whisper
+from convert.whisper.table import is_whisper
 
 _NO_DIGEST = "0" * 64
 _QUANTIZATION_VERSION = 2
@@ -121,14 +122,26 @@ def convert(
 
     Raises KnownError as `open_checkpoint`, the architecture, `read_tokenizer`, `write_gguf` and `verify` do.
     """
-    with prepared(source, out, options or ConvertOptions()) as conversion, Digests(conversion.checkpoint) as digests:
-        files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
-        return _report(source, conversion, files, written=True)
+    options = options or ConvertOptions()
+    with _opened(source) as checkpoint:
+        if is_whisper(checkpoint.config):
+            return convert_whisper(checkpoint, source, out, options, progress=progress)
+        with prepared(checkpoint, out, options) as conversion, Digests(checkpoint) as digests:
+            files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
+            return _report(source, conversion, files, sha256=digests.result())
 
 
 def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> ConversionReport:
     """What `convert` would write. Raises the same errors, except those found only in the weights or on the disk."""
-    with prepared(source, out, options or ConvertOptions()) as conversion:
+    options = options or ConvertOptions()
+    with _opened(source) as checkpoint:
+        if is_whisper(checkpoint.config):
+            return plan_whisper(checkpoint, source, out, options)
+        return _plan(checkpoint, source, out, options)
+
+
+def _plan(checkpoint: Checkpoint, source: Path, out: Path, options: ConvertOptions) -> ConversionReport:
+    with prepared(checkpoint, out, options) as conversion:
         digests = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
         files = []
         for output in conversion.outputs:
@@ -136,20 +149,26 @@ def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = No
             n_bytes = len(head) + data_size(output.plans)
             name = _file_type(output, size_by_type(output.plans)).name
             files.append(describe(output.path, name, output.plans, n_bytes, 0.0))
-        return _report(source, conversion, files, written=False)
+        return _report(source, conversion, files)
 
 
 @contextmanager
-def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conversion]:
-    """Open the checkpoint, check everything, and plan every file. Raises KnownError."""
+def _opened(source: Path) -> Iterator[Checkpoint]:
+    """The checkpoint of a model. Raises KnownError("is_adapter") for an adapter."""
+    with open_checkpoint(source) as checkpoint:
+        _refuse_adapter(checkpoint)
+        yield checkpoint
+
+
+@contextmanager
+def prepared(checkpoint: Checkpoint, out: Path, options: ConvertOptions) -> Iterator[Conversion]:
+    """Check everything, and plan every file. Raises KnownError."""
     kinds = [file_type(name) for name in options.types or ("f16",)]
     requantized = options.unmovable_type
     imatrix = read_imatrix(options.imatrix) if options.imatrix else None
     with ExitStack() as stack:
-        checkpoint = stack.enter_context(open_checkpoint(source))
-        _refuse_adapter(checkpoint)
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
-        notes = _note_unread(checkpoint)
+        notes = note_unread(checkpoint)
         architecture = architecture_of(checkpoint.config)
         weights = weights_of(checkpoint, architecture, adapters, options, notes)
         tensors = _arranged(architecture, weights, checkpoint, notes)
@@ -254,15 +273,6 @@ def _arranged(
         raise named_by_config(error, checkpoint.config, read_stated(checkpoint)) from error
 
 
-def _note_unread(checkpoint: Checkpoint) -> list[str]:
-    """A sentence about weights of the same format that are not read, such as shards of an old index."""
-    suffix = checkpoint.files[0].suffix
-    names = [file.name for file in checkpoint.unused_files if file.suffix == suffix]
-    if not names:
-        return []
-    return [f"Other weights in the folder were not read: {visible(', '.join(names[:5]))}{' …' * (len(names) > 5)}."]
-
-
 def _refuse_adapter(checkpoint: Checkpoint) -> None:
     if checkpoint.files[0].name in ADAPTER_WEIGHTS:
         raise KnownError(
@@ -274,11 +284,6 @@ def _refuse_adapter(checkpoint: Checkpoint) -> None:
 
 
 def _write(conversion: Conversion, output: Output, digests: Digests, progress: ProgressCallback | None) -> FileReport:
-    def on_progress(reading: Progress) -> None:
-        digests.follow(reading.done_weights / max(1, reading.total_weights))
-        if progress:
-            progress(reading)
-
     verifier = partial(verify, plans=output.plans, threads=conversion.options.threads, progress=progress)
     # The digests are computed while the weights are written; placeholders of the same length stand for them until then.
     placeholders = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
@@ -287,7 +292,7 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
         conversion.metadata(output, placeholders),
         output.plans,
         threads=conversion.options.threads,
-        progress=on_progress,
+        progress=digests.following(progress),
         resume=conversion.options.resume,
         inputs=conversion.inputs,
         recipe={
@@ -307,8 +312,13 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
     )
 
 
-def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *, written: bool) -> ConversionReport:
-    return ConversionReport(source, conversion.architecture.name, written, tuple(files), tuple(conversion.notes))
+def _report(
+    source: Path, conversion: Conversion, files: Sequence[FileReport], *, sha256: Mapping[str, str] | None = None
+) -> ConversionReport:
+    """The report of a conversion, or without digests of a plan."""
+    notes = tuple(conversion.notes)
+    written = sha256 is not None
+    return ConversionReport(source, conversion.architecture.name, written, tuple(files), notes, sha256 or {})
 
 
 def _file_type(output: Output, used: Mapping[GGMLType, int]) -> FileType:

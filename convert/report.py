@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from belle.texts import visible
+from convert.checkpoint import Checkpoint
 from convert.output.verify import FileProof
 from convert.plan.plan import TensorPlan
 
@@ -69,6 +71,7 @@ class ConversionReport:
         written: False for a plan (`--dry-run`).
         files: one per file type.
         notes: sentences for the user.
+        sha256: digests of the files that were read, by name; {} for a plan.
     """
 
     source: Path
@@ -76,6 +79,7 @@ class ConversionReport:
     written: bool
     files: tuple[FileReport, ...]
     notes: tuple[str, ...]
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; paths are text."""
@@ -113,3 +117,12 @@ def describe(
     n_weights = sum(plan.n_weights for plan in plans)
     head_bytes = n_bytes - sum(tensor.n_bytes for tensor in tensors)
     return FileReport(path, type_name, n_bytes, n_weights, head_bytes, seconds, tensors, proof)
+
+
+def note_unread(checkpoint: Checkpoint) -> list[str]:
+    """A sentence about weights of the same format that are not read, such as shards of an old index."""
+    suffix = checkpoint.files[0].suffix
+    names = [file.name for file in checkpoint.unused_files if file.suffix == suffix]
+    if not names:
+        return []
+    return [f"Other weights in the folder were not read: {visible(', '.join(names[:5]))}{' …' * (len(names) > 5)}."]

@@ -19,6 +19,7 @@ _EPILOG = """\
 examples:
   belle inspect belle-7b-q4_k_m.gguf
   belle inspect ./BELLE-7B-gptq          a checkpoint; says too what would keep it from being converted
+  belle inspect ggml-base.bin            a Whisper file of whisper.cpp
   belle inspect ./adapter                a LoRA adapter
   belle inspect starter --tensors        a model by its name
 """
@@ -33,7 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
-        "model", type=path_or_name, metavar="MODEL", help="a GGUF file, a checkpoint, a LoRA adapter, or a model's name"
+        "model",
+        type=path_or_name,
+        metavar="MODEL",
+        help="a GGUF or Whisper file, a checkpoint, a LoRA adapter, or a model's name",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--tensors", action="store_true", help="list every tensor")

@@ -1,4 +1,4 @@
-"""Reads a GGUF header from front to back without trusting any number in it.
+"""Reads a model file's header from front to back without trusting any number in it.
 
 Before anything is allocated or looped over, its length is compared with the rest of the file and with limits, so that a
 hostile or damaged file ends in a `KnownError`, never in a hang or a full memory. The file is read, not mapped: when a
@@ -50,6 +50,7 @@ class Cursor:
             become surrogates.
 
     Attributes:
+        name: as given.
         position: in bytes.
         types: GGUF's type of each value read, by key; for an array that of its elements.
         skipped: the arrays that `value` skipped, by key.
@@ -58,7 +59,7 @@ class Cursor:
     def __init__(self, file: BinaryIO, size: int, name: str, *, whole: bool = False) -> None:
         self._file = file
         self._size = size
-        self._name = name
+        self.name = name
         self._window = b""
         self._window_start = 0
         self._strings_left = _MAX_STRINGS
@@ -129,15 +130,15 @@ class Cursor:
         """The error for a file with impossible contents."""
         return KnownError(
             "damaged",
-            f"{self._name} is damaged: {what}.",
+            f"{self.name} is damaged: {what}.",
             "Download or convert it again.",
-            path=self._name,
+            path=self.name,
             position=self.position,
         )
 
     def truncated(self, needed: int) -> KnownError:
         """The error for a file that ends before `needed` bytes."""
-        return truncated(self._name, self._size, needed)
+        return truncated(self.name, self._size, needed)
 
     def _number(self, kind: int, key: str) -> int | float | bool:
         code = self._code(kind, key)

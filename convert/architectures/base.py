@@ -1,7 +1,7 @@
 """The base class of architectures: a table of which checkpoint tensor becomes which GGUF tensor.
 
 Each architecture is a subclass of `Architecture` with a table of `TensorRule`s, the sizes that it reads from
-config.json, and its metadata. `Architecture.plan` does the rest: it finds every tensor, with or without a prefix,
+config.json, and its metadata. `TensorTable.plan` does the rest: it finds every tensor, with or without a prefix,
 checks its shape against the configuration, arranges its rows, and refuses a checkpoint with tensors missing or left
 over, because a model converted without one of its tensors would still run, and talk nonsense.
 """
@@ -67,6 +67,11 @@ class Dimensions:
     n_ctx: int
 
     @property
+    def layers_in_words(self) -> str:
+        """For messages."""
+        return f"{self.n_layer} layers"
+
+    @property
     def n_q(self) -> int:
         """Rows of the query projection."""
         return self.n_head * self.head_dim
@@ -130,11 +135,13 @@ def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False
     ]
 
 
-class Architecture(ABC):
-    """How checkpoints of one architecture become GGUF. Subclasses are declarative; see the module's docstring."""
+class TensorTable(ABC):
+    """Which tensors of a checkpoint become which tensors of a file. Subclasses are declarative."""
 
     name: ClassVar[str]
-    """GGUF's name (`general.architecture`)."""
+    """GGUF's name (`general.architecture`), or that of a format with one architecture."""
+    program: ClassVar[str] = "llama.cpp"
+    """What runs the file, for messages."""
     title: ClassVar[str]
     """Its name in messages."""
     classes: ClassVar[tuple[str, ...]]
@@ -160,17 +167,6 @@ class Architecture(ABC):
     def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         """The table, without the head, in the order of the GGUF."""
 
-    @abstractmethod
-    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
-        """The `<architecture>.*` entries.
-
-        Args:
-            config: config.json.
-            notes: gets a sentence about everything a person should know.
-
-        Raises KnownError("bad_config", "unsupported_option").
-        """
-
     def computed(self, config: Mapping[str, Any]) -> list[NamedTensor]:
         """Tensors that are computed from the configuration."""
         del config
@@ -190,7 +186,7 @@ class Architecture(ABC):
         "unsupported_option".
         """
         notes = [] if notes is None else notes
-        check_keys(config, self.heard, self.title, notes)
+        check_keys(config, self.heard, self.title, notes, self.program)
         sizes = self.dimensions(config)
         names = self._body_names(tensors)
         planned: list[NamedTensor] = []
@@ -265,7 +261,8 @@ class Architecture(ABC):
         if self.always_tied:
             raise KnownError(
                 "unsupported_option",
-                f"{self.head.source} is not the embedding, but llama.cpp's {self.title} has no separate output head.",
+                f"{self.head.source} is not the embedding, but {self.program}'s {self.title} has no separate output "
+                "head.",
                 name=self.head.source,
             )
         notes.append(f"config.json calls {self.head.source} tied to the embedding, but it differs; both are kept.")
@@ -322,11 +319,26 @@ class Architecture(ABC):
             more = f" (and of {len(unknown) - 1} more tensors)" if len(unknown) > 1 else ""
             raise KnownError(
                 "unknown_tensor",
-                f"{self.title} with {sizes.n_layer} layers has no place for {unknown[0]}{more}.",
+                f"{self.title} with {sizes.layers_in_words} has no place for {unknown[0]}{more}.",
                 "Nothing is left out silently. Check that config.json belongs to these weights; "
                 "LoRA adapters are given with --lora.",
                 unknown=unknown,
             )
+
+
+class Architecture(TensorTable):
+    """How checkpoints of one architecture become GGUF. Subclasses are declarative; see the module's docstring."""
+
+    @abstractmethod
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        """The `<architecture>.*` entries.
+
+        Args:
+            config: config.json.
+            notes: gets a sentence about everything a person should know.
+
+        Raises KnownError("bad_config", "unsupported_option").
+        """
 
 
 def _expanded(rules: Sequence[TensorRule], n_layer: int) -> Iterator[tuple[str, str, TensorRule]]:

@@ -66,18 +66,18 @@ def optional_flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
     return value
 
 
-def only(config: Mapping[str, Any], name: str, *allowed: Any, title: str) -> None:
+def only(config: Mapping[str, Any], name: str, *allowed: Any, title: str, program: str = "llama.cpp") -> None:
     """Raise KnownError("unsupported_option") for a value that is not `allowed`. A missing one or null is."""
     value = config.get(name)
     if value is not None and value not in allowed:
-        raise unsupported(name, value, title)
+        raise unsupported(name, value, title, program)
 
 
-def unsupported(name: str, value: Any, title: str) -> KnownError:
-    """The error for a value that is valid, but that llama.cpp cannot compute."""
+def unsupported(name: str, value: Any, title: str, program: str = "llama.cpp") -> KnownError:
+    """The error for a value that is valid, but that `program` cannot compute."""
     return KnownError(
         "unsupported_option",
-        f"config.json sets {name} to {short_repr(value)}, which llama.cpp does not compute for {title}.",
+        f"config.json sets {name} to {short_repr(value)}, which {program} does not compute for {title}.",
         "A file without it would run and answer wrongly, so none is written.",
         name=name,
         value=repr(value),

@@ -85,7 +85,9 @@ _IDLE_STARTS = ("_", "unsloth", "use_flash", "flash_")
 _SHOWN = 5
 
 
-def check_keys(config: Mapping[str, Any], heard: frozenset[str], title: str, notes: list[str]) -> None:
+def check_keys(
+    config: Mapping[str, Any], heard: frozenset[str], title: str, notes: list[str], program: str = "llama.cpp"
+) -> None:
     """Refuse keys that change the model and are not read, and report unknown ones.
 
     Args:
@@ -93,6 +95,7 @@ def check_keys(config: Mapping[str, Any], heard: frozenset[str], title: str, not
         heard: the keys that the architecture reads.
         title: of the architecture, for messages.
         notes: gets a sentence about unknown keys, and about code that comes with the checkpoint.
+        program: that runs the file.
 
     Raises KnownError("unsupported_option").
     """
@@ -107,14 +110,14 @@ def check_keys(config: Mapping[str, Any], heard: frozenset[str], title: str, not
         if key == "no_rope_layers" and isinstance(value, list) and all(value):
             continue
         if key in ("layer_types", "no_rope_layers") or (key in _CHANGING and value not in _CHANGING[key]):
-            raise unsupported(key, value, title)
+            raise unsupported(key, value, title, program)
         if key not in _CHANGING:
             unknown.append(key)
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         notes.append(
             f"config.json has keys that are not known for {title}: {visible(', '.join(unknown[:_SHOWN]))}{more}. "
-            "If one of them changes what the model computes, the GGUF computes something else; --verify logits tells."
+            "If one of them changes what the model computes, the file computes something else; --verify logits tells."
         )
     code = config.get("auto_map")
     if isinstance(code, Mapping) and "AutoModelForCausalLM" in code:

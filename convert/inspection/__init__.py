@@ -1,4 +1,5 @@
-"""Describes files for `belle inspect`: GGUF files, checkpoints of every format that is read, and LoRA adapters.
+"""Describes files for `belle inspect`: GGUF and Whisper files, checkpoints of every format that is read, and
+LoRA adapters.
 
 Only headers, configurations, tokenizers and GPTQ's group indices are read, never the weights, so it takes a second at
 most.

@@ -19,9 +19,11 @@ from convert.gptq.checkpoint_view import is_quantized
 from convert.gptq.layout import Module, find_modules
 from convert.gptq.stated_config import check_known, check_modules
 from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares, template_facts
+from convert.inspection.whisper import describe_whisper_checkpoint
 from convert.metadata import read_model_card
 from convert.quantized_formats import read_stated, refuse_by_tensors
 from convert.tokenizers import Tokenizer, read_tokenizer
+from convert.whisper.table import is_whisper
 
 _EMBEDDINGS = ("embed_tokens.weight", "word_embeddings.weight", "wte.weight", "tok_embeddings.weight")
 _MOST_TOKENS = 5_000_000
@@ -33,6 +35,8 @@ def describe_checkpoint(path: Path) -> Description:
     Raises KnownError if it cannot be opened.
     """
     with open_checkpoint(path) as checkpoint:
+        if is_whisper(checkpoint.config):
+            return describe_whisper_checkpoint(path, checkpoint)
         notes: list[str] = []
         tensors = tuple(
             TensorRow(t.name, tuple(t.shape), t.raw_dtype.upper(), t.n_bytes) for t in checkpoint.tensors.values()

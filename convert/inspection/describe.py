@@ -1,4 +1,4 @@
-"""Finds out whether a path is a GGUF file, a checkpoint or an adapter, and describes it."""
+"""Finds out whether a path is a GGUF file, a Whisper file, a checkpoint or an adapter, and describes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from belle.errors import KnownError
 from belle.gguf.reader import is_gguf
+from belle.gguf.whisper_file import is_whisper_file
 from convert.inspection.checkpoint import describe_checkpoint
 from convert.inspection.description import Description, TensorRow, shares
 from convert.inspection.gguf import describe_gguf
+from convert.inspection.whisper import describe_whisper
 from convert.lora import config as adapter_config
 from convert.lora.adapter import Adapter, read_adapter
 
@@ -17,7 +19,9 @@ _LATER_PART = re.compile(r".+-(?!00001)\d{5}-of-\d{5}\.gguf")
 
 
 def describe(path: Path) -> Description:
-    """Describe a GGUF file, a checkpoint or a PEFT adapter: a folder, a weights file, or a configuration in it.
+    """Describe a GGUF or Whisper file, a checkpoint or a PEFT adapter.
+
+    Of a checkpoint or adapter, its folder, a weights file, or a configuration in it is given.
 
     Raises KnownError: `file_missing`, `several_models`, and those of reading what it is.
     """
@@ -31,7 +35,9 @@ def describe(path: Path) -> Description:
             and (path.parent / adapter_config.NAME).is_file()
         ):
             return describe_adapter(path.parent)
-        return describe_gguf(path) if _is_gguf(path) else describe_checkpoint(path)
+        if _is_gguf(path):
+            return describe_gguf(path)
+        return describe_whisper(path) if is_whisper_file(path) else describe_checkpoint(path)
     except OSError as error:
         raise KnownError("unreadable", f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
 

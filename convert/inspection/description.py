@@ -10,7 +10,7 @@ from typing import Any, Literal
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
 
-Kind = Literal["GGUF", "GGUF adapter", "checkpoint", "LoRA adapter"]
+Kind = Literal["GGUF", "GGUF adapter", "Whisper file", "Whisper checkpoint", "checkpoint", "LoRA adapter"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Description:
         kind: of file or folder.
         architecture: its name in GGUF.
         title: the model's own name.
-        quantization: the file type of a GGUF; the kinds of layers of a quantized checkpoint.
+        quantization: the file type of a GGUF or Whisper file; the kinds of layers of a quantized checkpoint.
         n_weights: number of weights.
         n_bytes: of all its files.
         n_files: of weights.

@@ -37,6 +37,7 @@ from convert.plan.plan import TensorPlan, data_size, exactness_of
 from convert.report import ConversionReport, describe
 from convert.rows.arrange import ArrayRows
 from convert.rows.source import RowSource
+from convert.whisper.table import is_whisper
 
 _EMBEDDING = "token_embd.weight"
 _LONGEST_CONFIG = 4 << 20
@@ -71,6 +72,12 @@ def convert_adapter(
     folder = source if source.is_dir() else source.parent
     config_file = folder / "config.json"
     config = read_json_object(config_file, kind="bad_config", longest=_LONGEST_CONFIG) if config_file.is_file() else {}
+    if is_whisper(config):
+        raise KnownError(
+            "usage",
+            "whisper.cpp applies no adapters while it runs, so one cannot be a file of its own.",
+            "Merge it: leave out --lora-only.",
+        )
     architecture = architecture_of(config)
     choice = options.adapters[0]
     with read_adapter(choice.folder, choice.strength) as adapter:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from convert.checkpoint import Checkpoint
+from convert.output.progress import Progress, ProgressCallback
 
 _AHEAD_BYTES = 256 << 20
 _POLL_SECONDS = 0.2
@@ -49,6 +50,16 @@ class Digests:
         """Say how much of the checkpoint is converted, 0 … 1: hashing may go `_AHEAD_BYTES` further than that."""
         self._allowed = fraction * self._total + _AHEAD_BYTES
         self._wake.set()
+
+    def following(self, progress: ProgressCallback | None) -> ProgressCallback:
+        """The callback of a conversion, which lets hashing keep up with it, and calls `progress`."""
+
+        def on_progress(reading: Progress) -> None:
+            self.follow(reading.done_weights / max(1, reading.total_weights))
+            if progress:
+                progress(reading)
+
+        return on_progress
 
     def result(self) -> dict[str, str]:
         """Wait until all is hashed; return the hexadecimal digests by file name. Raises what hashing raised."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
+from convert.output.file_format import FileFrame
 from convert.output.journal import TensorSlice
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 def and_loads(verifier: Verifier, out: Path) -> Verifier:
     """A verifier that runs `verifier`, then `check_loads`."""
 
-    def both(path: Path, head: bytes, checksums: Mapping[TensorSlice, int]) -> FileProof:
-        proof = verifier(path, head, checksums)
+    def both(path: Path, frame: FileFrame, checksums: Mapping[TensorSlice, int]) -> FileProof:
+        proof = verifier(path, frame, checksums)
         started = monotonic()
         check_loads(path, out)
         return replace(proof, loaded=True, seconds=proof.seconds + monotonic() - started)

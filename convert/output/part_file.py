@@ -17,7 +17,7 @@ from pathlib import Path
 from belle import path_guard
 from belle.durable import check_space, commit_file, write_failure
 from belle.errors import KnownError
-from belle.gguf.reader import is_gguf
+from convert.output.file_format import GGUF, FileFormat
 
 NO_ROOM_ADVICE = "Free some space, choose another disk or a smaller type."
 
@@ -32,11 +32,11 @@ def journal_path(path: Path) -> Path:
     return path.with_name(path.name + ".part.json")
 
 
-def check_output(path: Path, inputs: Iterable[Path]) -> None:
+def check_output(path: Path, inputs: Iterable[Path], file_format: FileFormat = GGUF) -> None:
     """Raise KnownError for an output that must not or cannot be written.
 
-    That is one of the inputs, a folder, a device or a pipe, an existing file that is not GGUF, or a file in a folder
-    that does not exist or is read-only.
+    That is one of the inputs, a folder, a device or a pipe, an existing file that is not of `file_format`, or a file in
+    a folder that does not exist or is read-only.
     """
     details = {"path": str(path)}
     if path.is_dir():
@@ -53,9 +53,12 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
         raise KnownError(
             "unwritable", f"The folder {path.parent} cannot be written to.", "Choose another folder.", **details
         )
-    if path.exists() and path.stat().st_size and not is_gguf(path):
+    if path.exists() and path.stat().st_size and not file_format.recognizes(path):
         raise KnownError(
-            "output_exists", f"{path} exists and is not a GGUF file.", "Move it away or give another name.", **details
+            "output_exists",
+            f"{path} exists and is not a {file_format.name} file.",
+            "Move it away or give another name.",
+            **details,
         )
 
 

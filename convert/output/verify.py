@@ -2,7 +2,8 @@
 
 Two things are proved for each run of rows: that its bytes are those that were computed (by a checksum from before they
 were written), and that their values are the checkpoint's, as closely as the tensor's type promises
-(`convert.output.compare`). The head is read by `belle.gguf.reader`, which shares no code with the writer.
+(`convert.output.compare`). The tensors' names, types and places are read by a reader that shares no code with the
+writer, for GGUF `belle.gguf.reader`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import numpy as np
 
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
-from belle.gguf.reader import StoredTensor, read_header
+from belle.gguf.reader import StoredTensor
 from convert.output.compare import Difference, compare, tensor_fault
+from convert.output.file_format import GGUF, FileFormat, FileFrame
 from convert.output.journal import TensorSlice
 from convert.output.progress import Meter, ProgressCallback
 from convert.output.scratch import Scratch
@@ -76,10 +78,11 @@ class FileProof:
 
 def verify(
     path: Path,
-    head: bytes,
+    frame: FileFrame,
     checksums: Mapping[TensorSlice, int],
     *,
     plans: Sequence[TensorPlan],
+    file_format: FileFormat = GGUF,
     threads: int = 0,
     progress: ProgressCallback | None = None,
 ) -> FileProof:
@@ -87,9 +90,10 @@ def verify(
 
     Args:
         path: the file, usually under its temporary name.
-        head: metadata and table of tensors, as they were written.
+        frame: everything around the weights, as it was written.
         checksums: CRC-32 of the bytes of every run of rows, as they were computed.
         plans: what it was written from, in its order.
+        file_format: of the file.
         threads: that compute; 0 for one per processor.
         progress: called from this thread about five times a second, and when all is compared.
 
@@ -98,7 +102,8 @@ def verify(
             the disk are wrong, so that writing them again repairs the file.
     """
     start = time.monotonic()
-    stored = _table(path, plans, head)
+    _check_frame(path, frame)
+    stored = _table(path, plans, file_format)
     verification = _Verification(path, plans, stored, checksums)
     try:
         verification.run(threads or usable_processors(), progress)
@@ -107,13 +112,18 @@ def verify(
     return FileProof(tuple(map(_proof, plans, verification.totals)), time.monotonic() - start)
 
 
-def _table(path: Path, plans: Sequence[TensorPlan], head: bytes) -> list[StoredTensor]:
-    """The file's table of tensors, which must be that of the plan."""
+def _check_frame(path: Path, frame: FileFrame) -> None:
     with path.open("rb") as file:
-        if file.read(len(head)) != head:
-            raise _failed(path, "", "the disk holds another header than was written", repairable=True)
+        for at, piece in frame.pieces:
+            file.seek(at)
+            if file.read(len(piece)) != piece:
+                raise _failed(path, "", "the disk holds another header than was written", repairable=True)
+
+
+def _table(path: Path, plans: Sequence[TensorPlan], file_format: FileFormat) -> Sequence[StoredTensor]:
+    """The file's tensors, which must be those of the plan."""
     try:
-        stored = list(read_header(path).tensors)
+        stored = file_format.read_tensors(path)
     except KnownError as error:
         raise _failed(path, "", f"its header cannot be read: {error.message}", repairable=False) from error
     for plan, tensor in zip(plans, stored, strict=False):

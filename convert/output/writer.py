@@ -1,4 +1,4 @@
-"""Writes a GGUF file from its plan: with many threads, bounded memory, and safe against interruption at any moment.
+"""Writes a model file from its plan: with many threads, bounded memory, and safe against interruption at any moment.
 
 The whole file is laid out first. Then threads take runs of rows in the order of the plan and read, encode and write
 each. While some wait for the disk, others compute; memory holds one run of rows per thread.
@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf import ggml
-from belle.gguf.writer import KeyValue, serialize
+from belle.gguf.writer import KeyValue
 from convert.output.encode import encode_rows
+from convert.output.file_format import GGUF, FileFormat, FileFrame, gguf_frame
 from convert.output.journal import Journal, TensorSlice
 from convert.output.part_file import PartFile, check_output, journal_path, part_path, writing_model
 from convert.output.progress import Meter, Progress, ProgressCallback
 from convert.output.scratch import Scratch
-from convert.plan.plan import TensorPlan, data_size
+from convert.plan.plan import TensorPlan
 
 if TYPE_CHECKING:
     from convert.output.verify import FileProof
@@ -44,8 +45,8 @@ _HOPELESS = {"not_finite", "too_large"}
 
 MetadataSource = Callable[[], Sequence[KeyValue]]
 
-Verifier = Callable[[Path, bytes, Mapping[TensorSlice, int]], "FileProof"]
-"""Checks a complete file under its temporary name; arguments are path, header and the checksum of every slice."""
+Verifier = Callable[[Path, FileFrame, Mapping[TensorSlice, int]], "FileProof"]
+"""Checks a complete file under its temporary name; arguments are path, frame and the checksum of every slice."""
 
 
 @dataclass(frozen=True)
@@ -70,57 +71,93 @@ def write_gguf(
     final_metadata: MetadataSource | None = None,
     verifier: Verifier | None = None,
 ) -> Written:
+    """Write a GGUF file. `metadata` are the entries of its header; the rest is as in `write_file`.
+
+    Args:
+        final_metadata: called when all tensors are written; returns entries of the same size that replace `metadata`.
+    """
+
+    def final_frame() -> FileFrame | None:
+        return gguf_frame(final_metadata(), plans) if final_metadata is not None else None
+
+    return write_file(
+        path,
+        GGUF,
+        gguf_frame(metadata, plans),
+        plans,
+        threads=threads,
+        progress=progress,
+        resume=resume,
+        inputs=inputs,
+        recipe=recipe,
+        final_frame=final_frame,
+        verifier=verifier,
+    )
+
+
+def write_file(
+    path: Path,
+    file_format: FileFormat,
+    frame: FileFrame,
+    plans: Sequence[TensorPlan],
+    *,
+    threads: int = 0,
+    progress: ProgressCallback | None = None,
+    resume: bool = True,
+    inputs: Sequence[Path] = (),
+    recipe: Mapping[str, Any] | None = None,
+    final_frame: Callable[[], FileFrame | None] = lambda: None,
+    verifier: Verifier | None = None,
+) -> Written:
     """Write the file, or finish one that an interrupted run began.
 
     Args:
-        path: the output; it gets this name only when complete, replacing an existing GGUF file.
-        metadata: entries of the header.
+        path: the output; it gets this name only when complete, replacing an existing file of the same format.
+        file_format: of the file.
+        frame: everything around the weights.
         plans: tensors in the order of the file.
         threads: threads that compute; 0 for one per processor.
         progress: called from this thread about five times a second, and when all is written.
         resume: continue an interrupted run.
         inputs: the files read; by their sizes and times an interrupted run of the same conversion is recognized.
         recipe: everything else that determines the bytes and is not in `plans`, JSON-serializable.
-        final_metadata: called when all tensors are written; returns entries of the same size that replace `metadata`.
+        final_frame: called when all tensors are written; returns what replaces `frame`, of the same sizes, or None.
         verifier: called last; if it raises, the file does not get its name.
 
     Raises:
         KnownError: the output cannot be written, the disk is full, a weight is not finite or too large for its type.
             The part file stays for the next run, unless trying again cannot help.
     """
-    check_output(path, inputs)
-    infos = [plan.info for plan in plans]
-    head = serialize(metadata, infos)
-    size = len(head) + data_size(plans)
-    journal = Journal(journal_path(path), _identity(head, size, plans, inputs, recipe or {}))
+    check_output(path, inputs, file_format)
+    journal = Journal(journal_path(path), _identity(frame, plans, inputs, recipe or {}))
     for kind in {plan.type for plan in plans}:
         ggml.prepare(kind)
-    part = PartFile(path, size)
+    part = PartFile(path, frame.size)
     try:
         done = journal.read() if resume and part.is_whole else {}
         with writing_model(path):
             if not done:
                 journal.delete()
             part.reserve(keep=bool(done))
-            part.write(memoryview(head), 0)
+            _write_frame(part, frame)
             if not done:
                 journal.start()
-        run = _Run(part, journal, plans, len(head), done)
+        run = _Run(part, journal, plans, frame.data_start, done)
         run.run(threads or usable_processors(), progress)
         last_progress = run.meter.read()
-        # Before `final_metadata`, which may wait for the inputs' digests: the disk is busy meanwhile.
+        # Before `final_frame`, which may wait for the inputs' digests: the disk is busy meanwhile.
         run.commit()
         if progress:
             progress(last_progress)
-        if final_metadata is not None:
-            last = serialize(final_metadata(), infos)
-            if len(last) != len(head):
+        last = final_frame()
+        if last is not None:
+            if not last.fits(frame):
                 raise RuntimeError("the final metadata has another size than the one the file was laid out with")
-            part.write(memoryview(last), 0)
-            head = last
+            _write_frame(part, last)
+            frame = last
         proof = None
         if verifier is not None:
-            proof = verifier(part_path(path), head, run.checksums)
+            proof = verifier(part_path(path), frame, run.checksums)
         part.finish()
         with writing_model(path):
             journal.delete()
@@ -131,7 +168,12 @@ def write_gguf(
         raise
     finally:
         part.close()
-    return Written(size, last_progress, proof)
+    return Written(frame.size, last_progress, proof)
+
+
+def _write_frame(part: PartFile, frame: FileFrame) -> None:
+    for at, piece in frame.pieces:
+        part.write(memoryview(piece), at)
 
 
 def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[TensorSlice]:
@@ -144,9 +186,9 @@ def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[TensorSlice]:
 
 
 def _identity(
-    head: bytes, size: int, plans: Sequence[TensorPlan], inputs: Sequence[Path], recipe: Mapping[str, Any]
+    frame: FileFrame, plans: Sequence[TensorPlan], inputs: Sequence[Path], recipe: Mapping[str, Any]
 ) -> dict[str, Any]:
-    # Types and shapes are in the header; this is the rest of what determines the bytes.
+    # Types and shapes are in the frame; this is the rest of what determines the bytes.
     ways = hashlib.sha256()
     for plan in plans:
         ways.update(f"{plan.source.dtype} {plan.packed} {plan.round_first};".encode())
@@ -155,8 +197,8 @@ def _identity(
     files = [(file.resolve(), file.stat()) for file in inputs]
     return {
         "format": _JOURNAL_FORMAT,
-        "size": size,
-        "head": hashlib.sha256(head).hexdigest(),
+        "size": frame.size,
+        "head": hashlib.sha256(b"".join(piece for _, piece in frame.pieces)).hexdigest(),
         "ways": ways.hexdigest(),
         "chunk_weights": CHUNK_WEIGHTS,
         "quantizer": f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}",

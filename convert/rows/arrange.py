@@ -75,6 +75,23 @@ class AddConstant(RowSource):
         return self._source.float_rows(start, stop) + self._constant
 
 
+class Column(RowSource):
+    """A vector `[n]` as a matrix of one column, `[n, 1]` (so whisper.cpp expects the biases of its convolutions)."""
+
+    def __init__(self, vector: RowSource) -> None:
+        self._vector = vector
+        self.name = vector.name
+        self.dtype = vector.dtype
+        _describe_as(self, vector)
+        self.shape = (vector.row_length, 1)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.generic]:
+        return self._vector.rows(0, 1).reshape(-1, 1)[start:stop]
+
+    def release(self) -> None:
+        self._vector.release()
+
+
 class ArrayRows(RowSource):
     """A small tensor held in memory: one that is computed, not stored."""
 

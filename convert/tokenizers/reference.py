@@ -162,7 +162,7 @@ def _splitters(step: Mapping[str, Any]) -> list[Callable[[str], list[str]]]:
     kind = step.get("type")
     if kind == "ByteLevel" and not step.get("add_prefix_space", True):
         words = [_isolate(_GPT2_WORDS)] if step.get("use_regex", True) else []
-        return [*words, lambda text: [text.encode("utf-8").decode("latin-1").translate(_BYTE_CHARACTERS)]]
+        return [*words, lambda text: [text.encode("utf-8").decode("latin-1").translate(BYTE_CHARACTERS)]]
     if kind == "Digits" and step.get("individual_digits"):
         return [_isolate(r"\p{N}")]
     if kind == "Metaspace" and not step.get("split", True):
@@ -207,4 +207,4 @@ def _byte_characters() -> dict[int, int]:
     return {byte: byte for byte in printable} | {byte: 0x100 + index for index, byte in enumerate(others)}
 
 
-_BYTE_CHARACTERS = _byte_characters()
+BYTE_CHARACTERS = _byte_characters()

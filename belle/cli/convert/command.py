@@ -1,4 +1,4 @@
-"""`belle convert`: a checkpoint to GGUF files, in one pass."""
+"""`belle convert`: a checkpoint to GGUF files, or a Whisper to those of whisper.cpp, in one pass."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ types:
   f32 f16 bf16                       floats
   q8_0 q6_k q5_k_m q5_k_s q4_k_m q4_k_s q3_k_l q3_k_m q3_k_s q2_k q2_k_s
   q5_1 q5_0 q4_1 q4_0 iq4_nl iq4_xs  quantized, the best first in each line
+  For a Whisper: f16 q8_0 q6_k q5_k q5_1 q5_0 q4_k q4_1 q4_0 iq4_nl iq4_xs q3_k q2_k, one for all of its matrices.
 
 examples:
   belle convert ./BELLE-7B -o belle-7b-q4.gguf --type q4_k_m
@@ -37,6 +38,7 @@ examples:
   belle convert ./base -o mine.gguf --type q4_k_m --lora ./adapter
   belle convert ./base -o mine.gguf --lora ./one --lora-scale 0.7 --lora ./other
   belle convert ./base -o adapter.gguf --lora ./adapter --lora-only
+  belle convert ./Belle-whisper-large-v3-turbo-zh -o turbo-zh-q5_0.bin --type q5_0    (a file for whisper.cpp)
 
 An interrupted conversion goes on where it stopped when the same command is run again.
 """

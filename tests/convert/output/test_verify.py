@@ -18,6 +18,7 @@ from belle.gguf.writer import padded
 from convert.gptq import blocks
 from convert.gptq.gptq_rows import GPTQRows
 from convert.output.compare import TENSOR_ERRORS
+from convert.output.file_format import FileFrame
 from convert.output.journal import TensorSlice
 from convert.output.part_file import journal_path, part_path
 from convert.output.verify import FileProof, TensorProof, verify
@@ -47,9 +48,9 @@ HEAD = make_model().metadata
 def write(path: Path, plans: list[TensorPlan], before: Callable[[Path], None] = lambda path: None) -> FileProof:
     """Write and verify; `before` may meddle with the finished file or its sources in between."""
 
-    def verifier(part: Path, head: bytes, checksums: Mapping[TensorSlice, int]) -> FileProof:
+    def verifier(part: Path, frame: FileFrame, checksums: Mapping[TensorSlice, int]) -> FileProof:
         before(part)
-        return verify(part, head, checksums, plans=plans, threads=2)
+        return verify(part, frame, checksums, plans=plans, threads=2)
 
     written = write_gguf(path, HEAD, plans, threads=2, verifier=verifier)
     assert written.proof is not None
@@ -302,8 +303,8 @@ def test_a_bit_that_tips_over_on_the_disk_is_found_and_mended(kind: T, where: st
 def test_rows_without_a_checksum_are_a_defect(tmp_path: Path) -> None:
     one = plan_one(ArraySource("x", values(np.random.default_rng(0), 64, WIDTH)), T.F16)
 
-    def forget(part: Path, head: bytes, checksums: Mapping[TensorSlice, int]) -> FileProof:
-        return verify(part, head, {}, plans=[one])
+    def forget(part: Path, frame: FileFrame, checksums: Mapping[TensorSlice, int]) -> FileProof:
+        return verify(part, frame, {}, plans=[one])
 
     with pytest.raises(RuntimeError, match="without a checksum"):
         write_gguf(tmp_path / "m.gguf", HEAD, [one], verifier=forget)
