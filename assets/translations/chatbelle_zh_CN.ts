@@ -3909,6 +3909,69 @@
     </message>
 </context>
 <context>
+    <name>Strategy</name>
+    <message>
+        <source>How to answer</source>
+        <translation>回答方式</translation>
+    </message>
+    <message>
+        <source>At once</source>
+        <translation>直接回答</translation>
+    </message>
+    <message>
+        <source>In steps, with tools (ReAct)</source>
+        <translation>分步并使用工具（ReAct）</translation>
+    </message>
+    <message>
+        <source>Thoughts and actions take turns: calculator, calendar, your documents and chats.</source>
+        <translation>想法与动作交替进行：计算器、日历、您的文档和对话。</translation>
+    </message>
+    <message>
+        <source>Fast, and slowly where in doubt (DUMA)</source>
+        <translation>先快答，有疑问再慢想（DUMA）</translation>
+    </message>
+    <message>
+        <source>A fast answer comes first; where it is in doubt, the model thinks and uses tools.</source>
+        <translation>先给出快速的回答；有疑问时，模型会思考并使用工具。</translation>
+    </message>
+    <message>
+        <source>In steps, with a scratchpad (RAISE)</source>
+        <translation>分步并使用便笺（RAISE）</translation>
+    </message>
+    <message>
+        <source>As in steps; facts are noted, and similar answers of yours serve as examples.</source>
+        <translation>分步进行，并记下事实；您以前的类似回答用作示例。</translation>
+    </message>
+    <message>
+        <source>Scratchpad…</source>
+        <translation>便笺…</translation>
+    </message>
+    <message>
+        <source>Who thinks slowly (DUMA)</source>
+        <translation>由谁慢想（DUMA）</translation>
+    </message>
+    <message>
+        <source>The same model</source>
+        <translation>同一模型</translation>
+    </message>
+    <message>
+        <source>Scratchpad</source>
+        <translation>便笺</translation>
+    </message>
+    <message>
+        <source>What the model has noted in this chat, and reads with your next question. Change it as you like: one fact on each line.</source>
+        <translation>模型在本次对话中记下的内容，会随您的下一个问题一起读取。您可以随意修改：每行一条事实。</translation>
+    </message>
+    <message>
+        <source>For example: budget = 400 euros</source>
+        <translation>例如：预算 = 400 元</translation>
+    </message>
+    <message>
+        <source>Write each line as: name = value</source>
+        <translation>每行请写成：名称 = 内容</translation>
+    </message>
+</context>
+<context>
     <name>Summary</name>
     <message>
         <source>Summary of the earlier conversation</source>

@@ -45,6 +45,8 @@ class Answer:
         stats: what the engine measured.
         is_summarising: the engine writes a summary of what it leaves out before it answers.
         documents: for `stats`, the passages of documents that the model was handed; empty without documents.
+        dialogue: for `stats`, how a strategy came to the answer; empty where it is plain.
+        is_stepped: a strategy makes it.
         is_stored: the store has the finished answer.
     """
 
@@ -61,6 +63,8 @@ class Answer:
     status: str = "streaming"
     stats: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
+    dialogue: Mapping[str, Any] = field(default_factory=dict)
+    is_stepped: bool = False
     stopping: bool = False
     is_summarising: bool = False
     is_stored: bool = False
@@ -84,7 +88,7 @@ class Answer:
     @property
     def all_stats(self) -> dict[str, Any]:
         """What is stored beside the text."""
-        return {**self.documents, **self.stats}
+        return {**self.documents, **({"dialogue": self.dialogue} if self.dialogue else {}), **self.stats}
 
     @property
     def is_unstored(self) -> bool:
@@ -95,6 +99,7 @@ class Answer:
         """Continue `message` at its end. If it has thinking but no text yet, the model thinks again from the start."""
         self.message, self.text = message, message.text
         self.documents = {name: value for name, value in message.stats.items() if name == KEY}
+        self.dialogue = message.stats.get("dialogue") or {}
         if self.text:
             self.thinking, self.thinking_seconds = message.thinking, message.thinking_seconds
 
@@ -111,6 +116,11 @@ class Answer:
             return False
         self.thinking_seconds = time.monotonic() - self._thinking_since
         return True
+
+    def take_back(self, provisional: str) -> None:
+        """All of the text so far was provisional: it becomes a part of the thinking, and the text begins anew."""
+        self.text = ""
+        self.add_thinking(f"{provisional}\n\n")
 
     def add_text(self, text: str) -> None:
         """Append to the text; the first piece creates `message`."""

@@ -29,6 +29,7 @@ from desktop.store import Store, StoredConversation, StoredMessage, StoredSummar
 
 if TYPE_CHECKING:
     from desktop.chat.documents.folders import DocumentFolders
+    from desktop.chat.strategies.slow_mind import SlowMind
 
 
 class AnsweringModel(Protocol):
@@ -72,6 +73,7 @@ class AnswerQueue(QObject):
         system_prompt: Callable[[StoredConversation], str],
         model: AnsweringModel,
         documents: DocumentFolders,
+        slow: Callable[[], SlowMind],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -91,7 +93,7 @@ class AnswerQueue(QObject):
         self._unsaved = UnsavedAnswers(store, refusals)
         self._unsaved.stored.connect(self.path_changed)
         self._current = CurrentAnswer(
-            store, host, self._unsaved, self._prompts, documents=documents, ids=ids, parent=self
+            store, host, self._unsaved, self._prompts, documents=documents, slow=slow, ids=ids, parent=self
         )
         self._connect(self._current)
         host.state_changed.connect(self._on_model_state)

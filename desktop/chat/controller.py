@@ -131,6 +131,8 @@ class ChatController(ChatViewModel):
         if "answers" in self.__dict__:
             self.answers.close()
         self.models.close()
+        if "slow_mind" in self.__dict__:
+            self.slow_mind.close()
         if "drafting" in self.__dict__:
             self.drafting.close()
         if "folders" in self.__dict__:

@@ -7,7 +7,7 @@ question is next is for `AnswerQueue` to say.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 if TYPE_CHECKING:
     from desktop.chat.documents.folders import DocumentFolders
     from desktop.chat.documents.grounding import Grounding
+    from desktop.chat.strategies.answer_steps import AnswerSteps
+    from desktop.chat.strategies.slow_mind import SlowMind
 
 # Of the part of a prompt that leaves no room for the question.
 _REMEDIES = {"pins": "unpin_all", "summary": "edit_summary", "system": "edit_system_prompt"}
@@ -42,6 +44,7 @@ class CurrentAnswer(QObject):
         unsaved: writes it to the store.
         prompts: make what is sent.
         documents: the folders that conversations have.
+        slow: gives the model that a strategy may ask besides.
         ids: of the requests.
     """
 
@@ -68,10 +71,12 @@ class CurrentAnswer(QObject):
         prompts: RequestBuilder,
         *,
         documents: DocumentFolders,
+        slow: Callable[[], SlowMind],
         ids: Iterator[int],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
+        self._slow = slow
         self._store, self._host, self._unsaved = store, host, unsaved
         self._prompts, self._documents, self._ids = prompts, documents, ids
         self._answer: Answer | None = None
@@ -133,7 +138,12 @@ class CurrentAnswer(QObject):
             messages=messages,
             continue_last=question.continued_id is not None,
         )
-        if folder or answer.documents:
+        if conversation.strategy.name != "plain" and question.continued_id is None:
+            answer.is_stepped = True
+            if folder and not self._documents.state(folder).stopped:
+                self._documents.update(folder)
+            self._steps.begin(request, conversation, path, folder)
+        elif folder or answer.documents:
             self._grounding.prepare(request, folder, path, answer.message, partial(self._send, answer))
         else:
             self._host.generate(request)
@@ -143,7 +153,10 @@ class CurrentAnswer(QObject):
         answer = self.of(conversation_id)
         if answer is not None and not answer.stopping:
             answer.stopping = True
-            self._host.stop(answer.request_id)
+            if answer.is_stepped:
+                self._steps.stop()
+            else:
+                self._host.stop(answer.request_id)
 
     def answer_now(self, conversation_id: int) -> None:
         """End the thought of the answer of a conversation; the answer itself comes next."""
@@ -156,7 +169,11 @@ class CurrentAnswer(QObject):
         answer = self._answer
         if answer is None:
             return
-        self._host.stop(answer.request_id)
+        if answer.is_stepped:
+            answer.dialogue = self._steps.record
+            self._steps.drop()
+        else:
+            self._host.stop(answer.request_id)
         answer.end(status)
         self._finish(answer)
         # Later: the caller may be about to replace the model, which must not get the next question before that.
@@ -171,6 +188,15 @@ class CurrentAnswer(QObject):
         from desktop.chat.documents.grounding import Grounding
 
         return Grounding(self._documents, self._host, self._ids, self)
+
+    @cached_property
+    def _steps(self) -> AnswerSteps:
+        from desktop.chat.strategies.answer_steps import AnswerSteps
+
+        steps = AnswerSteps(self._store, self._host, self._slow(), self._ids, self)
+        steps.engine_event.connect(self._on_event)
+        steps.provisional.connect(self._on_provisional)
+        return steps
 
     def _send(self, answer: Answer, request: Generate, documents: Mapping[str, Any]) -> None:
         """Have a question answered that has got its passages, unless that was stopped meanwhile."""
@@ -241,6 +267,14 @@ class CurrentAnswer(QObject):
         self._announce_message(answer, is_first)
         self.text.emit(answer.message, text)
 
+    def _on_provisional(self, request_id: int, text: str) -> None:
+        answer = self._answer
+        if answer is not None and answer.request_id == request_id:
+            is_first = answer.message is None
+            answer.take_back(text)
+            self._announce_message(answer, is_first)
+            self.message_updated.emit(answer.snapshot)
+
     def _announce_message(self, answer: Answer, is_first: bool) -> None:
         self._set_summarising(answer, False)  # the model may have had nothing to say of what was left out
         if is_first and answer.message is not None:
@@ -249,6 +283,8 @@ class CurrentAnswer(QObject):
 
     def _on_done(self, answer: Answer, done: Done) -> None:
         is_first = answer.message is None
+        if answer.is_stepped:
+            answer.dialogue = self._steps.record
         answer.finish(done)
         self._announce_message(answer, is_first)
         self._finish(answer)
@@ -259,6 +295,8 @@ class CurrentAnswer(QObject):
         self.freed.emit()
 
     def _on_failed(self, answer: Answer, failed: Failed) -> None:
+        if answer.is_stepped:
+            answer.dialogue = self._steps.record
         answer.end("error")
         self._finish(answer)
         actions: tuple[str, ...] = ()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from desktop.chat.instructions.personas import PersonaControl
     from desktop.chat.instructions.projects import ProjectControl
     from desktop.chat.model_host import EngineFactory
+    from desktop.chat.strategies.control import StrategyControl
+    from desktop.chat.strategies.slow_mind import SlowMind
 
 _Read = TypeVar("_Read")
 
@@ -67,6 +69,7 @@ class ChatViewModel(QObject):
         super().__init__(parent)
         self._store = store
         self._settings = settings
+        self._engine_factory = engine_factory
         self._conversation: StoredConversation | None = None
         self._usage = ContextUsage()  # as emitted last
         self._shown_state: tuple[bool, Waiting] = (False, "")  # busy, waiting: as emitted last
@@ -97,6 +100,7 @@ class ChatViewModel(QObject):
             system_prompt=self._system_prompt_of,
             model=self.projects,
             documents=self.folders,
+            slow=lambda: self.slow_mind,
             parent=self,
         )
         queue.request_started.connect(self._show_up_to)
@@ -167,6 +171,27 @@ class ChatViewModel(QObject):
         from desktop.chat.documents.conversation import ConversationDocuments
 
         return ConversationDocuments(self.folders, lambda: self._conversation, self.notice.emit, self)
+
+    @cached_property
+    def strategies(self) -> StrategyControl:
+        """How answers come about in the open conversation."""
+        from desktop.chat.strategies.control import StrategyControl
+
+        return StrategyControl(
+            self._store,
+            conversation=lambda: self._conversation,
+            path=self.answers.path,
+            reread=self._on_projects_changed,
+            notify=self.notice.emit,
+            parent=self,
+        )
+
+    @cached_property
+    def slow_mind(self) -> SlowMind:
+        """A second model, which a strategy may ask."""
+        from desktop.chat.strategies.slow_mind import SlowMind
+
+        return SlowMind(self._settings, self._engine_factory, self)
 
     @property
     def model(self) -> ModelState:

@@ -7,13 +7,21 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from belle.texts import json_text
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
 from desktop.store.instructions.facts import Facts
 from desktop.store.instructions.personas import Personas, sampling_json, valid_sampling
 from desktop.store.instructions.projects import Projects, truth_or_none
 from desktop.store.reading import ValueReader
-from desktop.store.records import OVERFLOWS, ConversationSummary, SamplingChoice, StoredConversation, StoredSummary
+from desktop.store.records import (
+    OVERFLOWS,
+    ConversationSummary,
+    SamplingChoice,
+    StoredConversation,
+    StoredStrategy,
+    StoredSummary,
+)
 from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
 
 _DAY_S = 86_400.0
@@ -97,15 +105,16 @@ class Conversations(Projects, Personas, Facts):
         own_model: str = "",
         sampling: SamplingChoice | None = None,
         uses_facts: bool | None = None,
+        strategy: StoredStrategy | None = None,
     ) -> StoredConversation:
         """Create an empty conversation. Its title counts as automatic until `rename`."""
         now = self._clock()
         with self._db.transaction():
             created = self._db.write(
                 "INSERT INTO conversation (title, system_prompt, model, overflow, project_id, own_model,"
-                " sampling, uses_facts, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " sampling, uses_facts, strategy, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *(title, system_prompt, model, overflow, project_id, own_model),
-                *(sampling_json(sampling or {}), uses_facts, now, now),
+                *(sampling_json(sampling or {}), uses_facts, _strategy_json(strategy or StoredStrategy()), now, now),
             )
         return self.conversation(created.lastrowid or 0)
 
@@ -113,7 +122,7 @@ class Conversations(Projects, Personas, Facts):
         """One conversation. Raises StoreError `not_found`, also for a deleted one."""
         row = self._db.row(
             "SELECT id, title, title_is_auto, system_prompt, model, pinned, created_at, updated_at, active_leaf,"
-            " overflow, left_out, project_id, own_model, sampling, uses_facts FROM conversation"
+            " overflow, left_out, project_id, own_model, sampling, uses_facts, strategy FROM conversation"
             " WHERE id = ? AND deleted_at IS NULL",
             conversation_id,
         )
@@ -141,6 +150,10 @@ class Conversations(Projects, Personas, Facts):
     def set_uses_facts(self, conversation_id: int, use: bool | None) -> None:
         """Set whether facts about the person are used in this conversation; None: as its project says."""
         self._set(conversation_id, uses_facts=use)
+
+    def set_strategy(self, conversation_id: int, strategy: StoredStrategy) -> None:
+        """Set how answers come about in this conversation."""
+        self._set(conversation_id, strategy=_strategy_json(strategy))
 
     def set_model(self, conversation_id: int, model: str) -> None:
         """Set the model that answers in this conversation: a catalogue name or a path."""
@@ -291,7 +304,12 @@ def _conversation(row: Row) -> StoredConversation:
         own_model=read.text(12),
         sampling=valid_sampling(read.json_object(13)),
         uses_facts=truth_or_none(row[14]),
+        strategy=StoredStrategy.from_fields(read.json_object(15)),
     )
+
+
+def _strategy_json(strategy: StoredStrategy) -> str:
+    return "{}" if strategy == StoredStrategy() else json_text(strategy.fields)
 
 
 def _stored_summary(row: Row) -> StoredSummary:

@@ -27,6 +27,7 @@ from desktop.store.schema import (
     VERSION_8,
     VERSION_9,
     VERSION_10,
+    VERSION_11,
 )
 from desktop.store.transactions import run_script, transaction
 
@@ -77,6 +78,10 @@ def _add_facts(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_10)
 
 
+def _add_strategies(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_11)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create,
     _add_drafts_and_thinking,
@@ -88,6 +93,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_projects,
     _add_personas,
     _add_facts,
+    _add_strategies,
 )
 
 

@@ -38,6 +38,40 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredStrategy:
+    """How answers come about in a conversation.
+
+    Attributes:
+        name: a strategy of `belle.dialogue`.
+        slow: the model that DUMA asks where it is in doubt, a catalogue name or a path; empty: the same one.
+        facts: RAISE's scratchpad as a person has edited it; it holds while the message `facts_after` is the last answer
+            (0: there is none). None where nobody has edited it.
+    """
+
+    name: str = "plain"
+    slow: str = ""
+    facts: Mapping[str, str] | None = None
+    facts_after: int = 0
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The strategy as JSON values."""
+        facts = None if self.facts is None else dict(self.facts)
+        return {"name": self.name, "slow": self.slow, "facts": facts, "facts_after": self.facts_after}
+
+    @staticmethod
+    def from_fields(fields: Mapping[str, Any]) -> StoredStrategy:
+        """The strategy whose `fields` these are; what is not of its type is left out."""
+        facts, after = fields.get("facts"), fields.get("facts_after")
+        return StoredStrategy(
+            fields["name"] if isinstance(fields.get("name"), str) else "plain",
+            fields["slow"] if isinstance(fields.get("slow"), str) else "",
+            {key: value for key, value in facts.items() if isinstance(value, str)} if isinstance(facts, dict) else None,
+            after if isinstance(after, int) else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StoredConversation:
     """A conversation without its messages.
 
@@ -62,6 +96,7 @@ class StoredConversation:
     own_model: str = ""
     sampling: SamplingChoice = field(default_factory=dict)
     uses_facts: bool | None = None
+    strategy: StoredStrategy = field(default_factory=StoredStrategy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +161,7 @@ class NewConversation(TypedDict, total=False):
     own_model: str
     sampling: SamplingChoice
     uses_facts: bool | None
+    strategy: StoredStrategy | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,3 +215,8 @@ CREATE TABLE fact (
 ALTER TABLE conversation ADD COLUMN uses_facts INTEGER CHECK (uses_facts IN (0, 1));
 ALTER TABLE project ADD COLUMN uses_facts INTEGER CHECK (uses_facts IN (0, 1));
 """
+
+# How answers come about in a conversation: a JSON object, always read as a whole; `{}` is a plain answer.
+VERSION_11 = """
+ALTER TABLE conversation ADD COLUMN strategy TEXT NOT NULL DEFAULT '{}';
+"""

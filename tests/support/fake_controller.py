@@ -21,7 +21,7 @@ from desktop.store.records import (
 )
 from tests.support.fake_controls import FakeContext, FakeConversations, FakeDrafting, FakeMessages, FakeModels
 from tests.support.fake_files import FakeAttaching, FakeDocuments, FakeExchange
-from tests.support.fake_instructions import FakeFacts, FakePersonas, FakeProjects
+from tests.support.fake_instructions import FakeFacts, FakePersonas, FakeProjects, FakeStrategies
 
 STARTER_INFO = ModelInfo(
     path="/models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -71,6 +71,7 @@ class FakeController(QObject):
         self.projects = FakeProjects(self)
         self.personas = FakePersonas()
         self.facts = FakeFacts()
+        self.strategies = FakeStrategies()
         self.calls: list[tuple] = []
         self.exchange = FakeExchange()
         self.attaching = FakeAttaching()

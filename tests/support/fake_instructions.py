@@ -15,6 +15,7 @@ from desktop.store.records import (
     StoredFact,
     StoredPersona,
     StoredProject,
+    StoredStrategy,
 )
 
 if TYPE_CHECKING:
@@ -153,3 +154,25 @@ class FakeFacts(QObject):
         self.calls.append(("delete", fact_id))
         self.stored.clear()
         self.changed.emit()
+
+
+class FakeStrategies:
+    """How answers come about; every change is made and written down."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+        self.current = StoredStrategy()
+
+    def choose(self, name: str) -> None:
+        self.calls.append(("choose", name))
+        self.current = replace(self.current, name=name)
+
+    def choose_slow(self, ref: str) -> None:
+        self.calls.append(("choose_slow", ref))
+        self.current = replace(self.current, name="duma", slow=ref)
+
+    def facts(self) -> dict[str, str]:
+        return {"name": "Li", "预算": "400 元"}
+
+    def edit_facts(self, facts: dict[str, str]) -> None:
+        self.calls.append(("edit_facts", facts))

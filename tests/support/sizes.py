@@ -46,6 +46,7 @@ from desktop.ui.instructions.facts_dialog import FactsDialog
 from desktop.ui.instructions.persona_dialog import PersonaDialog
 from desktop.ui.instructions.personas_dialog import PersonasDialog
 from desktop.ui.instructions.project_dialog import ProjectDialog
+from desktop.ui.strategies.scratchpad_dialog import ScratchpadDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
@@ -77,6 +78,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield PersonaDialog(personas[0])
     yield FactDialog("I cook for four. " * 60, 500, is_on=False)
     yield FactsDialog(lambda: [StoredFact(n, "I cook for four. " * 20, 0.0) for n in range(50)])
+    yield ScratchpadDialog({f"name {n}": "a value " * 20 for n in range(24)})
     yield PersonasDialog(lambda: ([StoredPersona(n, personas[0]) for n in range(50)], personas))
     project = StoredProject(1, ProjectSettings("A project with a name " * 5, "Be brief. " * 90, "gone", "/papers" * 30))
     models = [ModelChoice("starter", "A model with a name " * 5, "", "installed", "starter")]

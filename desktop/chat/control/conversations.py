@@ -61,6 +61,7 @@ class ConversationControl(QObject):
         self._chat.drafting.flush()
         self._chat.projects.begin(project_id)
         self._chat.facts.begin()
+        self._chat.strategies.begin()
         self._chat.show_conversation(None, [])
 
     def open(self, conversation_id: int, message_id: int | None = None) -> None:
@@ -163,6 +164,7 @@ class ConversationControl(QObject):
             "own_model": projects.new_model,
             "sampling": projects.new_sampling,
             "uses_facts": self._chat.facts.new_uses,
+            "strategy": self._chat.strategies.new,
         }
 
     def adopt_new(self, conversation_id: int) -> None:

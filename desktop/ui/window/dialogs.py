@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from desktop.i18n import translate
 
@@ -58,6 +58,12 @@ class WindowDialogs(QObject):
             self.show_library("small" if choice.group == "small" else "belle")
         else:
             self._controller.projects.choose_model(choice.ref)
+
+    def add_strategies(self, menu: QMenu) -> None:
+        """Add the submenu of strategies."""
+        from desktop.ui.strategies.menu import add_strategies
+
+        add_strategies(menu, self._controller.strategies, self._controller.models.choices(), self._window)
 
     def show_belle(self) -> None:
         """Show the BELLE models in the library; if one is installed, open the list of models."""

@@ -110,6 +110,7 @@ class HeaderMenus:
         compare = menu.addAction(icon("columns", size=16), translate("Window", "Compare two models…"))
         compare.triggered.connect(self._compare)
         self._add_thinking(menu)
+        self._dialogs.add_strategies(menu)
         menu.addSeparator()
         menu.addAction(self._actions["find"])
         menu.addAction(self._actions["reader"])

@@ -13,7 +13,7 @@ import pytest
 
 from desktop.store import ConversationTree, Persona, ProjectSettings, Store, StoreError, TreeMessage
 from desktop.store.migrations import MAX_MIGRATION_BACKUPS, MIGRATIONS, migration_backups
-from desktop.store.records import StoredAttachment
+from desktop.store.records import StoredAttachment, StoredStrategy
 from desktop.store.schema import APPLICATION_ID
 from tests.desktop.store.processes import line_of, python
 
@@ -205,6 +205,12 @@ def test_a_file_of_version_10_opens_with_its_facts(path: Path) -> None:
     with Store.open(as_version_wrote_it(10, path)) as store:
         assert [fact.text for fact in store.facts()] == ["我吃素。"]
         assert (store.conversation(1).uses_facts, store.project(1).settings.uses_facts) == (False, True)
+        assert store.conversation(1).strategy == StoredStrategy()
+
+
+def test_a_file_of_version_11_opens_with_its_strategies(path: Path) -> None:
+    with Store.open(as_version_wrote_it(11, path)) as store:
+        assert store.conversation(1).strategy == StoredStrategy("raise", "starter", {"预算": "400 元"}, 2)
 
 
 @pytest.mark.parametrize("version", range(1, 7))

@@ -1,0 +1,76 @@
+"""What strategies read in the window: the conversation, its scratchpad, its documents, other conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from belle.dialogue.conversation import Dialogue, Example, Resources, dialogue_of
+from belle.dialogue.recall import nearest
+from belle.dialogue.tools.calculator import CALCULATOR
+from belle.dialogue.tools.calendar import calendar_tool
+from belle.dialogue.tools.search import SearchResult, search_tool
+from belle.dialogue.turn_record import TurnRecord
+from desktop.chat.prompt_path import with_attachments
+from desktop.chat.strategies.saved_answers import SavedAnswer, saved_answers
+from desktop.documents.search import DocumentSearch
+from desktop.store import Store, StoredConversation, StoredMessage, StoreError
+
+RECORD = "dialogue"
+"""The name in a message's `stats` of how its answer came about; `belle chat` writes the same."""
+
+
+def dialogue_on(path: Sequence[StoredMessage], conversation: StoredConversation, system_prompt: str) -> Dialogue:
+    """The conversation up to its question, the last message of `path`."""
+    messages = (
+        (message.role, with_attachments(message.text, message.attachments), _record(message)) for message in path
+    )
+    return dialogue_of(messages, system=system_prompt, facts=facts_on(path, conversation))
+
+
+def facts_on(path: Sequence[StoredMessage], conversation: StoredConversation) -> dict[str, str]:
+    """The scratchpad at the end of a path: as a person has edited it since the last answer, else as that left it."""
+    answers = [message for message in path if message.role == "assistant"]
+    last = answers[-1].id if answers else 0
+    edited = conversation.strategy.facts
+    if edited is not None and conversation.strategy.facts_after == last:
+        return dict(edited)
+    records = (_record(answer) for answer in reversed(answers))
+    return next((dict(record.facts) for record in records if record is not None), {})
+
+
+def resources_for(store: Store, conversation: StoredConversation, folder: str) -> Resources:
+    """The tools, and the answers that are recalled.
+
+    Args:
+        folder: of documents; empty for none.
+    """
+
+    def saved(text: str) -> list[SavedAnswer]:
+        try:
+            return saved_answers(store, text, without=conversation.id)
+        except StoreError:
+            return []
+
+    def recall(question: str) -> list[Example]:
+        return nearest(lambda text: [Example(one.question, one.answer) for one in saved(text)], question)
+
+    def chats(query: str) -> list[SearchResult]:
+        titles: Mapping[tuple[str, str], str] = {(one.question, one.answer): one.title for one in saved(query)}
+        found = nearest(lambda _: [Example(*pair) for pair in titles], query)
+        return [SearchResult(titles[one.question, one.answer], f"{one.question} → {one.answer}") for one in found]
+
+    def documents(query: str) -> list[SearchResult]:
+        try:
+            found = DocumentSearch(store.database).find(folder, query)
+        except StoreError:
+            return []
+        return [SearchResult(one.path, one.passage.text) for one in found]
+
+    tools = [CALCULATOR, calendar_tool(), search_tool("chats", chats)]
+    if folder:
+        tools.insert(2, search_tool("documents", documents))
+    return Resources(tuple(tools), recall)
+
+
+def _record(message: StoredMessage) -> TurnRecord | None:
+    return TurnRecord.from_fields(message.stats.get(RECORD))

@@ -1,0 +1,1 @@
+"""How answers come about: the menu, and the scratchpad."""
