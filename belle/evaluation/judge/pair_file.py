@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from belle.evaluation.judge.pairs import PairBy, PairVerdict
 from belle.texts import json_text
 
 _FORMAT = 1
+_LONGEST_NAME, _SHORTENED = 200, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,11 @@ class ModelPair:
 
 def pair_file(folder: Path, first: str, second: str) -> Path:
     """Where the comparisons of two models are kept; the names are those of their files of answers."""
-    return folder / "pairs" / f"{first}--{second}.json"
+    name = f"{first}--{second}"
+    if name.count("--") > 1 or "---" in name or len(name.encode()) > _LONGEST_NAME:  # other models could have this name, or none may
+        digest = hashlib.blake2b(repr((first, second)).encode(), digest_size=8).hexdigest()
+        name = f"{name[:_SHORTENED]}-{digest}"
+    return folder / "pairs" / f"{name}.json"
 
 
 def write_pair(path: Path, pair: ModelPair) -> None:

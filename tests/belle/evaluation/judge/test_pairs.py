@@ -200,3 +200,11 @@ def test_a_real_model_with_a_grammar_always_says_something_that_can_be_read(tmp_
     with engine_answerer(starter, threads=1) as judge:
         (verdict,) = PairRun(judge, tmp_path / "v.jsonl").verdicts([judged(OPEN, "Because.")], [judged(OPEN, "No.")])
     assert verdict.winner is not None
+
+
+def test_each_two_models_have_a_file_of_their_own_that_a_disk_can_hold(tmp_path: Path) -> None:
+    names = ["a", "a--b", "b--c", "c", "a-", "-b", "b", "模" * 80, "模" * 79 + "型", "x" * 200]
+    files = {pair_file(tmp_path, first, second) for first in names for second in names}
+    assert len(files) == len(names) ** 2
+    assert all(len(file.name.encode()) <= 255 for file in files)
+    assert pair_file(tmp_path, "a", "b").name == "a--b.json"
