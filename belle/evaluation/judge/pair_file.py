@@ -38,7 +38,8 @@ class ModelPair:
 def pair_file(folder: Path, first: str, second: str) -> Path:
     """Where the comparisons of two models are kept; the names are those of their files of answers."""
     name = f"{first}--{second}"
-    if name.count("--") > 1 or "---" in name or len(name.encode()) > _LONGEST_NAME:  # other models could have this name, or none may
+    is_ambiguous = name.count("--") > 1 or "---" in name  # a--b of c, or a of b--c
+    if is_ambiguous or len(name.encode()) > _LONGEST_NAME:
         digest = hashlib.blake2b(repr((first, second)).encode(), digest_size=8).hexdigest()
         name = f"{name[:_SHORTENED]}-{digest}"
     return folder / "pairs" / f"{name}.json"
