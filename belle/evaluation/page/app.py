@@ -141,7 +141,11 @@ async def items(request: Request) -> Response:
     state, fields = await _read(request)
     view = read_view(fields, state.finder)
     found = state.finder.find(fields.text("search") or "", fields.text("class") or "")
-    statuses = [_status(state, item, view) for item in found]
+    if state.finder.models:
+        statuses = [_status(state, item, view) for item in found]
+    else:  # answers are pasted
+        decided = state.decisions.items
+        statuses = ["done" if item.id in decided else "open" for item in found]
     only_open = fields.flag("only_open")
     listed = [pair for pair in zip(found, statuses, strict=True) if not only_open or pair[1] == "open"]
     return _json({

@@ -48,6 +48,11 @@ class Decisions:
         """The decision that was made last, also with an earlier page."""
         return next(reversed(self._last.values()), None)
 
+    @property
+    def items(self) -> set[str]:
+        """The ids of items on which something is decided, whichever answer it is about."""
+        return {row.item for row in self._last.values()}
+
     def score(self, case: ShownCase) -> float | None:
         """Of the one answer of a case; None where there is none yet."""
         known = self._last.get(self._score_row(case).thing) if len(case.answers) == 1 else None

@@ -1,7 +1,7 @@
 // One case: question, reference, rubric, and one answer or two with the rules that they keep or break.
 
 import { ask } from "./server.js";
-import { at, make, say } from "./show.js";
+import { at, make } from "./show.js";
 import { classWord, word } from "./words.js";
 
 let checking = new AbortController();
@@ -26,7 +26,8 @@ export function showCase(shown, request) {
 
 /** Say why there is nothing to decide on; "" where there is. */
 export function sayNoAnswer(text) {
-  say("no-answer", text);
+  at("no-answer").hidden = !text;
+  at("no-answer-text").textContent = text;
 }
 
 /** Mark the side that was chosen: "left", "right", "tie" for both, or null. */

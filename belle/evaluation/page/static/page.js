@@ -145,6 +145,7 @@ function showViewFields() {
   choices(at("second"), named.filter(([name]) => name !== at("first").value));
   at("first-label").textContent = word(isPair ? "first" : "model");
   at("second-field").hidden = !isPair;
+  at("view").hidden = models.length === 0;
   at("what").disabled = models.length < 2;
   at("blind-hint").hidden = !isPair || !at("blind").checked;
 }
@@ -264,6 +265,7 @@ function setUpEvents() {
   onClick("see-prompt", () => askJudge(caseRequest(), true));
   onClick("cancel", cancelJudge);
   onClick("unpaste", () => go(page.item));
+  onClick("paste-here", () => at("paste").click());
   onClick("help", () => at("help-dialog").showModal());
   onClick("side-toggle", () => openSide(at("side-toggle").getAttribute("aria-expanded") !== "true"));
   at("decision").addEventListener("submit", event => event.preventDefault());

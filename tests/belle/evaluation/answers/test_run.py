@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from belle.clients.chat.answer_file import RowShard, read_answers
 from belle.clients.chat.bulk import Take
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.replies import ChatReply, ReplyChoice
-from belle.clients.chat.requests import RowRequest
+from belle.clients.chat.requests import Decoding, RowRequest
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import engine_answerer
 from belle.evaluation.answers.run import AnswerOptions, answer_set
@@ -138,6 +139,21 @@ def test_several_questions_at_once_are_all_answered(tmp_path: Path, starter: Pat
     assert (progress.done, progress.total) == (18, 19)
     assert list(progress.failed) == ["long"]
     assert len(texts(path)) == 18
+
+
+def test_an_answer_that_is_stopped_is_none_and_the_next_one_is_given(starter: Path) -> None:
+    request = RowRequest(
+        "a", ({"role": "user", "content": "Count to a thousand."},), decoding=Decoding(max_tokens=1500)
+    )
+    outcomes: list[ChatReply | RequestError] = []
+    with engine_answerer(starter, n_ctx=2048, threads=1) as answerer:
+        threading.Timer(0.5, answerer.stop).start()
+        answerer.answer([request], lambda _, outcome: outcomes.append(outcome))
+        short = replace(request, id="b", decoding=Decoding(max_tokens=3))
+        answerer.answer([short], lambda _, outcome: outcomes.append(outcome))
+    assert isinstance(outcomes[0], RequestError)
+    assert outcomes[0].kind == "stopped"
+    assert isinstance(outcomes[1], ChatReply)
 
 
 def test_a_question_that_is_too_long_fails_alone(tmp_path: Path, starter: Path) -> None:

@@ -144,6 +144,17 @@ def test_the_page_goes_on_where_it_was_left(tmp_path: Path) -> None:
         assert page.post("undo", {}).json()["error"]["code"] == "nothing_to_undo"
 
 
+def test_without_a_run_answers_are_pasted_and_the_progress_counts_items(tmp_path: Path) -> None:
+    options = ["--set", str(write_run(tmp_path)), "--anchors", str(tmp_path / "anchors.jsonl")]
+    with page_process(tmp_path, *options) as page:
+        assert page.post("items", {}).json()["n_open"] == 5
+        request = {"item": "sky", "answers": [{"text": "Because.", "model": "elsewhere"}]}
+        page.post("decide", {**request, "score": 1, "shown": [answer_digest("Because.")]})
+        listed = page.post("items", {"only_open": True}).json()
+        assert (listed["n_done"], listed["n_open"], len(listed["rows"])) == (1, 4, 4)
+        assert page.anchors()[0]["model"] == "elsewhere"
+
+
 @pytest.mark.skipif(not BELLE.is_file(), reason="BELLE_EVAL_SET names no file")
 def test_all_of_belles_items_can_be_scored(tmp_path: Path) -> None:
     items = read_set(str(BELLE))
