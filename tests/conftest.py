@@ -43,6 +43,7 @@ LONGEST = (
     "belle/training/stages/test_sft.py",
     "belle/training/ppo/test_stage.py",
     "belle/training/export/test_merge.py",
+    "belle/sweep/test_sweep.py",
 )
 HERE = Path(__file__).parent
 

@@ -159,7 +159,7 @@ def test_each_ratio_is_trained_and_compared_and_failures_are_named(
 def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
     sweep: Belle, started: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("--over", "learning_rate=0.01,0.02", "--set", "max_steps=60")
+    words = ("--over", "learning_rate=0.01,0.02", "--set", "max_steps=16")
     monkeypatch.setenv("KILL_RUN", "0.02")
     shown = sweep(*words, status=1)
     assert "learning_rate=0.02 failed: it was ended by signal 9" in shown
