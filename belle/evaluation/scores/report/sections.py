@@ -23,7 +23,7 @@ from belle.evaluation.scores.win_rates import WinRates
 AVERAGE, WITHOUT_OTHERS = "Average Score", "Score_w/o_others"
 _EQUAL_LENGTH = (
     "At equal length: AlpacaEval 2's regression on the difference in characters, without its difficulty of "
-    "instructions, with Jeffreys' prior."
+    "instructions, with Jeffreys' prior; – where the answers of one are always longer by as much."
 )
 _FLIPS = (
     "Flips: right is an answer that keeps all rules of its item; p is McNemar's exact test. Difference: of all scores, "
