@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from belle.cli.main import main
 from tests.belle.evaluation.page.conftest import A, B, Judge, PageProcess, judged, page_process, write_run
 from tests.support.chat_server import Response, answer, complaint
 
@@ -119,3 +120,26 @@ def test_a_judge_elsewhere_is_refused_offline_and_the_rest_works(tmp_path: Path)
         refused = page.post("judge", {"item": "sky", "first": A, "ask": True})
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "offline")
         assert page.post("case", {"item": "sky"}).status_code == 200
+
+
+def test_what_was_decided_in_the_page_is_what_a_report_measures_the_judge_by(tmp_path: Path, judge: Judge) -> None:
+    set_file = str(write_run(tmp_path))
+    with page_process(tmp_path, str(tmp_path), "--set", set_file) as page:
+        for item in ("poem", "walk"):
+            request = {"item": item, "first": A}
+            shown = [answer["digest"] for answer in page.post("case", request).json()["answers"]]
+            page.post("decide", {**request, "score": 0.5, "shown": shown})
+    judge.script = lambda body: answer('{"reason": "r", "met": [true, false], "score": 0.5}')
+    server = ("--url", judge.server.url, "--model", "m", "--self-checks", "0")
+    main(["eval", "judge", str(tmp_path), "--set", set_file, *server])
+    report = tmp_path / "report.json"
+    anchors = ("--anchors", str(tmp_path / "anchors.jsonl"))
+    assert main(["eval", "report", str(tmp_path), "--set", set_file, *anchors, "-o", str(report)]) == 0
+    (row,) = json.loads(report.read_text("utf-8"))["agreement"]["rows"]
+    assert (row["person"], row["kind"], row["by"], row["raw"]["value"], row["raw"]["n"]) == (
+        "li",
+        "scores",
+        "judge",
+        1,
+        2,
+    )
