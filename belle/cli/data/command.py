@@ -125,7 +125,9 @@ def _convert(parser: argparse.ArgumentParser) -> None:
 def _dedup(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_output(parser)
-    parser.add_argument("--near", type=share, metavar="S", help="also near duplicates, from this similarity on, such as 0.8")
+    parser.add_argument(
+        "--near", type=share, metavar="S", help="also near duplicates, from this similarity on, such as 0.8"
+    )
     parser.add_argument("--by", choices=("row", "question"), default="row", help="what is compared (default: row)")
     parser.add_argument(
         "--against", type=path_or_name, nargs="+", default=[], metavar="EVAL", help="also what these files ask"
