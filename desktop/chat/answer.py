@@ -138,7 +138,7 @@ class Answer:
                 status="streaming",
                 created_at=time.time(),
                 model=self.model,
-                stats={},
+                stats=self.all_stats,
                 sibling_index=0,
                 sibling_count=1,
             )
@@ -168,7 +168,7 @@ class Answer:
         if self.message is None or self.is_stored:
             return
         if self.message.id < 0:
-            self.message = store.start_answer(self.conversation_id, self.parent_id, self.model, stats=self.documents)
+            self.message = store.start_answer(self.conversation_id, self.parent_id, self.model, stats=self.all_stats)
         if self.status != "streaming":
             store.finish(self.message.id, self.text, status=self.status, stats=self.all_stats, **self._thinking_columns)
             self.is_stored = True

@@ -139,7 +139,7 @@ class CurrentAnswer(QObject):
             continue_last=question.continued_id is not None,
         )
         if conversation.strategy.name != "plain" and question.continued_id is None:
-            answer.is_stepped = True
+            answer.is_stepped, answer.dialogue = True, {"strategy": conversation.strategy.name}
             if folder and not self._documents.state(folder).stopped:
                 self._documents.update(folder)
             self._steps.begin(request, conversation, path, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,9 @@ from desktop.ui.transcript.markdown.blocks import Block
 from desktop.ui.transcript.markdown.content import Content
 from desktop.ui.transcript.message.text import MessageText
 
+_MARKUP = re.compile(r"[!-'*-/:-@\\-`{-~]")
+"""What Markdown may take for markup: ASCII punctuation, which a backslash makes a letter. Not [ and ( and ), which with
+one begin and end formulas; a link is none without its ]."""
 _GAP = 6
 _BETWEEN = 16
 
@@ -32,6 +36,7 @@ class Thought(QWidget):
         self._reasoning = ""
         self._seconds: float | None = None
         self._is_over = False
+        self._is_steps = False
         self._content = Content("assistant")
         self.button = self._link("thought", self.toggle)
         self.answer_button = self._link("answer-now", self.answer_requested.emit)
@@ -49,9 +54,13 @@ class Thought(QWidget):
         """The widgets that Tab visits here, in reading order."""
         return [self.button, self.answer_button, self.text]
 
-    def set_thought(self, text: str, seconds: float | None, *, is_over: bool) -> None:
-        """Set the text, its duration (None: not known), and whether it is complete: the answer has begun or ended."""
-        self._seconds, self._is_over = seconds, is_over
+    def set_thought(self, text: str, seconds: float | None, *, is_over: bool, is_steps: bool = False) -> None:
+        """Set the text, its duration (None: not known), and whether it is complete: the answer has begun or ended.
+
+        `is_steps`: it is the steps of a strategy, which are shown letter by letter, and end by themselves.
+        """
+        self._seconds, self._is_over, self._is_steps = seconds, is_over, is_steps
+        text = _MARKUP.sub(r"\\\g<0>", text) if is_steps else text
         self.text.set_streaming(not is_over)
         if text != self._reasoning:
             self._reasoning = text
@@ -87,7 +96,7 @@ class Thought(QWidget):
         else:
             text = labels.thinking()
         self.answer_button.setText(labels.answer_now())
-        self.answer_button.setVisible(not self._is_over)
+        self.answer_button.setVisible(not (self._is_over or self._is_steps))
         self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
         self.button.setText(text)
         self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))

@@ -326,7 +326,8 @@ class MessageWidget(MessageFrame):
         if self._thought is not None:
             # Its duration is known just before the first word of the answer arrives.
             is_over = message.status != "streaming" or message.thinking_seconds is not None or bool(self._content.text)
-            self._thought.set_thought(message.thinking, message.thinking_seconds, is_over=is_over)
+            is_steps = "dialogue" in message.stats
+            self._thought.set_thought(message.thinking, message.thinking_seconds, is_over=is_over, is_steps=is_steps)
             self._thought.setVisible(bool(message.thinking) and self._editor is None)
 
     def _refresh_note(self) -> None:

@@ -109,3 +109,13 @@ def test_it_streams_until_the_answer_begins(view, message, qtbot) -> None:
         replace(answer, text="So it is.", status="complete", thinking="Let me see. Yes.", thinking_seconds=3.0)
     )
     assert thought_of(widget).button.text() == "Thought for 3 s"
+
+
+def test_steps_are_shown_letter_by_letter_and_cannot_be_cut_short(view, message) -> None:
+    steps = "Act: calculator[12*12*2]\nObs:\n| 288\n<b> # $x$ _y_ `z` ~w~ \\ 1. [a](b)"
+    stats = {"dialogue": {"strategy": "duma"}}
+    view.set_path([message("hi", "user", id=1), message("", id=2, thinking=steps, status="streaming", stats=stats)])
+    thought = thought_of(view.message_widget(2))
+    assert thought.answer_button.isHidden()
+    thought.toggle()
+    assert thought.text.document().toPlainText() == steps
