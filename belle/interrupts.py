@@ -73,6 +73,37 @@ def between_imports() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextlib.contextmanager
+def cancelling(cancel: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C calls `cancel`, which has the block end soon, and raises KeyboardInterrupt after the block.
+
+    For an event loop: raised in the middle of a task, KeyboardInterrupt would leave the loop without the other tasks
+    being told, and be printed for each of them. A second Ctrl-C is raised at once. In another thread than the main one
+    nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only there Python lets handlers be set
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    interrupted_at: float | None = None
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted_at
+        if interrupted_at is None:
+            interrupted_at = time.monotonic()
+            cancel()
+        elif time.monotonic() - interrupted_at >= _SAME_S:
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if interrupted_at is not None:
+            raise KeyboardInterrupt
+
+
 def _is_importing(frame: FrameType | None) -> bool:
     return any(code.co_filename == _IMPORT for code in _codes(frame))
 

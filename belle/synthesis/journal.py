@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from belle.clients.chat.answer_file import check_identity
 from belle.durable import writing
 from belle.errors import KnownError
-from belle.json_lines import JsonLines
+from belle.json_lines import JsonLines, read_rows
 from belle.synthesis.asks import STEPS, StepReply
 
 
@@ -31,16 +31,19 @@ class ReplyJournal:
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], take: Callable[[StepReply], None]) -> None:
-        def take_row(row: dict[str, Any]) -> None:
-            if "run" not in row:
-                take(_reply_in(row))
-
         self._lock = _locked(path)
         try:
             check_identity(path, identity)
-            self._file = JsonLines(path, take_row)
+            # Read twice: an error of `take` must not pass for a damaged line, at which the file would be cut.
+            self._file = JsonLines(path, _reply_in)
         except BaseException:
             self._lock.close()
+            raise
+        try:
+            for reply in filter(None, map(_reply_in, read_rows(path))):
+                take(reply)
+        except BaseException:
+            self.close()
             raise
         if not self._file.last:
             self._file.append({"run": dict(identity)})
@@ -72,8 +75,10 @@ def _locked(path: Path) -> BinaryIO:
     return file
 
 
-def _reply_in(row: Mapping[str, Any]) -> StepReply:
-    """The reply in a line. Raises KeyError, TypeError or ValueError for another line, which ends the journal there."""
+def _reply_in(row: Mapping[str, Any]) -> StepReply | None:
+    """The reply in a line, None for the first one. Raises KeyError, TypeError or ValueError for any other line."""
+    if "run" in row:
+        return None
     if row["step"] not in STEPS or not isinstance(row["context"], dict):
         raise ValueError("of another program")
     return StepReply(**row)

@@ -60,7 +60,7 @@ class RunCounts:
 
     Attributes:
         requests: replies by step.
-        failed: requests without a reply in this run.
+        failed: requests without a reply.
         unread: proposals in which there was nothing to read.
         whole: proposals that were read to their end.
         candidates: rows that were proposed.

@@ -82,6 +82,42 @@ except KeyboardInterrupt:
     assert (result.stdout, result.stderr) == ("stopped 1\n", "")
 
 
+def test_an_interrupt_cancels_an_event_loop_and_is_raised_after_it() -> None:
+    program = """
+import asyncio, os, signal, sys
+from belle.interrupts import between_imports, cancelling
+
+async def wait(told):
+    try:
+        await asyncio.sleep(30)
+    except asyncio.CancelledError:
+        told.append("cancelled")
+        raise
+
+async def work(cancel, told):
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(wait(told))
+        await asyncio.sleep(0)
+        for _ in range(2):  # one Ctrl-C may arrive twice
+            os.kill(os.getpid(), signal.SIGINT)
+
+cancel, told = [], []
+try:
+    with between_imports(), cancelling(lambda: cancel[0]()):
+        try:
+            asyncio.run(work(cancel, told))
+        except asyncio.CancelledError:
+            told.append("ended")
+except KeyboardInterrupt:
+    print(*told, "stopped", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    result = run(program)
+    assert (result.stdout, result.stderr) == ("cancelled cancelled cancelled ended stopped True\n", "")
+
+
 def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)

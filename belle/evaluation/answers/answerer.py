@@ -20,6 +20,7 @@ from belle.engine.process.commands import Generate, Load, Sampling
 from belle.engine.process.events import Done
 from belle.engine.schemas.json_schema import grammar_of
 from belle.evaluation.sources.model_files import files_digest, model_files
+from belle.interrupts import cancelling
 from belle.prompts import Message
 
 
@@ -91,7 +92,8 @@ class ServerAnswerer:
                     client, requests, take_and_say, tally=self._tally, limit=self._limit, prices=self._endpoints
                 )
 
-        with suppress(asyncio.CancelledError):  # by `stop`
+        # Cancelled by `stop`, or by Ctrl-C.
+        with cancelling(self.stop), suppress(asyncio.CancelledError):
             asyncio.run(work())
         if self._tally.spent and not spent_before:
             self._say(f"The limit is reached: {self._tally.tokens:,} tokens are spent, and no more is asked.")

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from belle.cli.main import main
+from belle.synthesis.asks import StepReply
+from belle.synthesis.journal import ReplyJournal
 from tests.belle.synthesis.author import tasks, wants, write
 from tests.support.chat_server import Response, answer, chat_server, complaint
 
@@ -179,6 +181,47 @@ def test_two_runs_do_not_write_the_same_rows(out: Path, capsys: pytest.CaptureFi
             assert main(words) == 2
             process.kill()
     assert "Another process writes" in capsys.readouterr().err
+
+
+def test_an_error_while_replies_are_taken_cuts_none_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.replies"
+    journal = ReplyJournal(path, {"seed": 1}, lambda _: None)
+    for number in range(3):
+        journal.add(StepReply(f"task-{number}", "propose", {}, "0", "{}"))
+    journal.close()
+    before = path.read_bytes()
+
+    def fail(_: StepReply) -> None:
+        raise ValueError("a mistake of the program")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        ReplyJournal(path, {"seed": 1}, fail)
+    assert path.read_bytes() == before
+
+
+def test_half_a_line_of_a_killed_run_is_cut_and_the_rest_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.replies"
+    journal = ReplyJournal(path, {"seed": 1}, lambda _: None)
+    journal.add(StepReply("task-0", "propose", {}, "0", "{}"))
+    journal.close()
+    with path.open("ab") as file:
+        file.write(b'{"id": "task-1", "st')
+    taken: list[StepReply] = []
+    ReplyJournal(path, {"seed": 1}, taken.append).close()
+    assert [reply.id for reply in taken] == ["task-0"]
+
+
+def test_a_run_that_is_interrupted_says_where_it_is_and_goes_on(out: Path) -> None:
+    with chat_server(lambda body: Response(write(body).body, wait_s=0.05)) as server:
+        words = words_for(server.url, out, "--n", "60")
+        process = subprocess.Popen([sys.executable, "-m", "belle", *words], stderr=subprocess.PIPE, text=True)
+        while not out.exists() or not out.read_bytes():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert "Interrupted: " in said and "The same command goes on." in said and "Traceback" not in said
+        assert main(words) == 0
+    assert len(rows_of(out)) == 60
 
 
 def test_another_run_and_foreign_rows_are_not_overwritten(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
