@@ -40,6 +40,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_EQUALITY = (operator.eq, operator.ne)
 _CONSTANTS: Mapping[str, Scalar] = {"true": True, "false": False, "null": None}
 _RESERVED = frozenset({"and", "or", "not", "has", *_CONSTANTS})
 _DEEPEST = 50
@@ -179,13 +180,11 @@ def _value(record: Mapping[str, Any], column: tuple[str, ...]) -> Any:
 def _holds(value: Any, compare: Callable[[Any, Any], bool], wanted: Scalar) -> bool:
     if value is _MISSING:
         return False
-    if _kind(value) != _kind(wanted):
-        return compare is operator.ne and value is not None and wanted is None
-    return (
-        compare(value, wanted)
-        if not isinstance(wanted, bool | None) or compare in (operator.eq, operator.ne)
-        else False
-    )
+    if wanted is None:  # “!= null” asks for any value, of whatever kind
+        return compare in _EQUALITY and compare(value is None, True)
+    if _kind(value) is not _kind(wanted):
+        return False
+    return (compare in _EQUALITY or not isinstance(wanted, bool)) and compare(value, wanted)
 
 
 def _kind(value: Any) -> type:

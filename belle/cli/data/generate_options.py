@@ -24,6 +24,10 @@ examples:
 All replies are kept in OUT.replies. A run can be interrupted or killed at any moment: the same command goes on, and
 asks nothing again that was answered. With a larger --n it makes more. The exit status is 1 where rows are missing.
 
+Besides its text a row has columns, which training passes over: parsed, agreement, judge, supported, category, labels,
+question_characters, answer_characters, provenance. “belle data filter” keeps them; commands that write rows anew, such
+as dedup, keep the category alone.
+
 Labels are a TOML file; each request carries one of each table, the rarer the likelier (weight / (1 + rows with it)):
 
   [scene]
