@@ -141,8 +141,9 @@ def open_models(
 
 
 def is_checkpoint(model: str) -> bool:
-    """Whether transformers has to run it: a folder, or a name on the hub."""
-    return Path(model).expanduser().is_dir() or is_on_the_hub(model)
+    """Whether transformers has to run it: the folder of a checkpoint or an adapter, or a name on the hub."""
+    folder = Path(model).expanduser()
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json")) or is_on_the_hub(model)
 
 
 def _name_of(model: str) -> str:

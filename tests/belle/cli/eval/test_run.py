@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from belle.cli.eval.models import is_checkpoint
 from belle.cli.main import main
 from tests.support.chat_server import Response, answer, chat_server, complaint
 
@@ -195,3 +196,13 @@ def test_another_set_in_the_same_folder_is_refused(
         items.write_text(json.dumps(ITEMS[0]) + "\n", encoding="utf-8")
         assert belle("--set", items, *words) == 2
     assert "another run" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_checkpoint_hides_no_model_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starter").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert not is_checkpoint("starter")
+    (tmp_path / "starter/config.json").write_text("{}", encoding="utf-8")
+    assert is_checkpoint("starter")

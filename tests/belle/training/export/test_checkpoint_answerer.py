@@ -171,7 +171,8 @@ def test_eval_run_asks_a_checkpoint_under_the_name_of_its_run(
     empty = tmp_path / "nothing"
     empty.mkdir()
     assert main(["eval", "run", str(empty), "--set", str(items), "-o", str(tmp_path / "o2")]) == 2
-    assert "Traceback" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nothing" in told and "Traceback" not in told
 
 
 def test_a_template_is_asked_for_where_none_is_known(model: Path, tmp_path: Path) -> None:
