@@ -14,7 +14,6 @@ import queue
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ from belle.engine.process.commands import (
 )
 from belle.engine.process.events import Done, Embedded, Failed, HasReadAhead, Hello, Loading, Ready, TemplateList
 from belle.engine.process.outbox import Outbox
+from belle.engine.process.pipes import read_lines, take_stdout
 from belle.engine.process.protocol import PROTOCOL_VERSION, ProtocolError, decode_command
 from belle.errors import KnownError
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from belle.engine.loaded import LoadedModel
     from belle.engine.loaded_embedder import LoadedEmbedder
 
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_STDIN = 0
 _GRACE_S = 4.0  # to stop, and to save a conversation of a gigabyte
 _IDLE_S = 20.0
 _PROGRESS_STEP = 0.01
@@ -92,7 +92,7 @@ class Worker:
 
     def _read(self) -> None:
         """The reader thread."""
-        for line in _lines(_STDIN):
+        for line in read_lines(_STDIN):
             arrived = perf_counter()
             try:
                 command = decode_command(line)
@@ -280,25 +280,11 @@ class Worker:
         self._outbox.send(Failed(request_id, error.kind, error.message, error.advice, dict(error.details)))
 
 
-def _lines(fd: int) -> Iterator[bytes]:
-    """The lines that arrive on `fd`.
-
-    By `os.read`: a thread that waits in a buffered file holds its lock, and Python cannot finish without that lock.
-    """
-    rest = b""
-    while data := os.read(fd, 1 << 16):
-        *lines, rest = (rest + data).split(b"\n")
-        yield from (line for line in lines if line.strip())
-
-
 def main() -> None:
     """Run the worker in this process."""
     # Ctrl-C in a terminal goes to the whole process group; what it means is for the client to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Before llama_cpp is imported: native code writes to descriptor 1 behind Python's back, and a single stray line
-    # would corrupt the protocol. So the pipe moves to a descriptor of its own, and 1 becomes a copy of stderr.
-    protocol = os.dup(_STDOUT)
-    os.dup2(_STDERR, _STDOUT)
+    protocol = take_stdout()  # before llama_cpp is imported
     # OpenMP's threads wait for each other by spinning, for about 20 ms before they sleep. Sleeping threads make a quiet
     # machine four times slower; on a busy one, where spinning is bad, `ThreadTuner` uses fewer threads instead.
     os.environ.pop("OMP_WAIT_POLICY", None)

@@ -16,6 +16,7 @@ from belle.engine.llama.kv_sequence import KvSequence
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model, not_a_chat_model
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.process.stop_flag import NativeStopFlag
 from belle.errors import KnownError
 
 N_BATCH = 512
@@ -43,29 +44,12 @@ class Interrupted(Exception):  # noqa: N818 - not an error, but what was asked f
     """An evaluation was stopped by its `StopFlag`; the KV cache is as it was before it."""
 
 
-class StopFlag:
-    """Stops an evaluation from another thread, also in the middle of it.
-
-    llama.cpp calls an abort callback, `bool (void *)`, before each of a token's thousand graph nodes. A Python function
-    would cost a tenth of the speed, and would need the interpreter's lock. The C library's `strlen` has the same
-    signature: 0 (go on) for an empty string, 1 (stop) for one of a single byte. So setting that byte is all it takes.
-    """
+class StopFlag(NativeStopFlag):
+    """`callback` is the flag in the form that llama-cpp-python takes."""
 
     def __init__(self) -> None:
-        self._text = ctypes.create_string_buffer(2)  # b"\0\0"; the second byte stays 0 and ends the string
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
-        self.callback = strlen, ctypes.c_void_p(ctypes.addressof(self._text))
-
-    def set(self) -> None:
-        """Stop the evaluation in progress, and all that follow until `clear`."""
-        self._text[0] = b"\x01"
-
-    def clear(self) -> None:
-        """Allow evaluations again."""
-        self._text[0] = b"\x00"
-
-    def __bool__(self) -> bool:
-        return self._text[0] != b"\x00"
+        super().__init__()
+        self.callback = ctypes.cast(self.function, llama.ggml_abort_callback), self.data
 
 
 class CacheFullError(Exception):

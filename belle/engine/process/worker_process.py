@@ -1,37 +1,30 @@
-"""A running worker: its process, its pipes, and the threads that read them."""
+"""A running worker of the engine."""
 
 from __future__ import annotations
 
-import subprocess
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import IO
 
+from belle.engine.process.child_process import ChildProcess
 from belle.engine.process.commands import Command
-from belle.engine.process.events import Died, Event
+from belle.engine.process.events import Event
 from belle.engine.process.faults import Death, death
-from belle.engine.process.memory_pressure import MemoryWatch
-from belle.engine.process.protocol import ProtocolError, decode_event, encode
-
-_LOG_LINES = 200
-_LONGEST_LINE = 2000
-_GRACE_S = 2.0
+from belle.engine.process.memory_pressure import MemoryFacts
+from belle.engine.process.protocol import decode_event, encode
 
 
-class WorkerProcess:
+class WorkerProcess(ChildProcess[Command, Event]):
     """Starts a worker and reads it until it ends.
 
     Args:
-        command: the program with its arguments.
-        environment: of the process.
+        command, environment, on_event: as of `ChildProcess`.
         safer: whether `environment` sets safer mode.
-        on_event: called with this process and each event, on a thread of its own. `Died` is the last one, and comes
-            only when `end` was not called.
-
-    Raises OSError when the process cannot be started.
     """
+
+    unresponsive = Death(
+        "unresponsive",
+        "The model did not stop when asked to, and was ended.",
+        "Start it again, perhaps with a smaller context.",
+    )
 
     def __init__(
         self,
@@ -42,99 +35,13 @@ class WorkerProcess:
         safer: bool = False,
     ) -> None:
         self.safer = safer
-        self._on_event = on_event
-        self._memory = MemoryWatch()
-        self._log: deque[str] = deque(maxlen=_LOG_LINES)
-        self._writing = threading.Lock()
-        self._ending = False
-        self._death: Death | None = None
-        # In a session of its own, so that Ctrl-C in a terminal reaches the client alone.
-        self._popen = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
-        self._stderr_reader = self._thread(self._read_log, "engine-log")
-        self._reader = self._thread(self._read_events, "engine-events")
+        super().__init__(command, environment, on_event)
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._popen.pid
+    def _encode(self, command: Command) -> bytes:
+        return encode(command)
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._popen.poll() is None
+    def _decode(self, line: bytes) -> Event:
+        return decode_event(line)
 
-    def send(self, command: Command) -> None:
-        """Send a command; dropped when the process has ended."""
-        with self._writing, suppress(OSError, ValueError):
-            pipe = _pipe(self._popen.stdin)
-            pipe.write(encode(command))
-            pipe.flush()
-
-    def end(self, timeout: float) -> None:
-        """Close its stdin, which means quit; terminate it after `timeout` seconds, kill it after some more."""
-        self._ending = True
-        # Not while another thread writes a line. But that thread may be stuck in a full pipe: the wait is limited.
-        locked = self._writing.acquire(timeout=_GRACE_S)
-        with suppress(OSError, ValueError):
-            _pipe(self._popen.stdin).close()
-        if locked:
-            self._writing.release()
-        for harder in (self._popen.terminate, self._popen.kill):
-            with suppress(subprocess.TimeoutExpired):
-                self._popen.wait(timeout)
-                break
-            harder()
-            timeout = _GRACE_S
-        if threading.current_thread() is not self._reader:
-            self._reader.join(_GRACE_S)
-
-    def kill_unresponsive(self) -> None:
-        """Kill a process that does not react; reported by `Died`."""
-        advice = "Start it again, perhaps with a smaller context."
-        self._death = Death("unresponsive", "The model did not stop when asked to, and was ended.", advice)
-        self._popen.terminate()
-        try:
-            self._popen.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._popen.kill()
-
-    def _thread(self, target: Callable[[], None], name: str) -> threading.Thread:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        thread.start()
-        return thread
-
-    def _read_events(self) -> None:
-        with suppress(OSError, ValueError), _pipe(self._popen.stdout) as pipe:
-            for line in pipe:
-                try:
-                    event = decode_event(line)
-                except ProtocolError as error:
-                    self._log.append(str(error))
-                    continue
-                self._memory.look()
-                self._on_event(self, event)
-        returncode = self._popen.wait()
-        self._stderr_reader.join(_GRACE_S)
-        if not self._ending:
-            log = "\n".join(self._log)
-            why = self._death or death(returncode, log, memory=self._memory.facts(), safer_too=self.safer)
-            self._on_event(self, Died(*why, returncode=returncode, log=log))
-
-    def _read_log(self) -> None:
-        """Read stderr all the time: a full pipe would block the worker."""
-        with suppress(OSError, ValueError), _pipe(self._popen.stderr) as pipe:
-            for line in pipe:
-                self._log.append(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise ValueError("the process was started without this pipe")
-    return pipe
+    def _explain(self, returncode: int | None, log: str, memory: MemoryFacts) -> Death:
+        return death(returncode, log, memory=memory, safer_too=self.safer)

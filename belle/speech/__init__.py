@@ -1,0 +1,1 @@
+"""Speech to text with whisper.cpp, in a process of its own."""
