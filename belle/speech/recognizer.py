@@ -176,9 +176,9 @@ def audio_context(seconds: float, most: int) -> int:
 def _check(header: WhisperHeader) -> None:
     """Refuse what would end the process later. Raises KnownError."""
     name = header.path.name
-    if header.n_vocab < _FIRST_VOCABULARY:
-        message = f"{name} has {header.n_vocab:,} tokens, and Whisper models have {_FIRST_VOCABULARY:,} or more."
+    if header.sizes.n_vocab < _FIRST_VOCABULARY:
+        message = f"{name} has {header.sizes.n_vocab:,} tokens, and Whisper models have {_FIRST_VOCABULARY:,} or more."
         raise KnownError("unsupported_architecture", message, "Choose another model.", path=str(header.path))
-    if header.type == "F32":
+    if header.sizes.type == "F32":
         message = f"{name} holds numbers of 32 bits, with which whisper.cpp cannot compute."
         raise KnownError("unsupported_architecture", message, "Convert the checkpoint to F16, Q8_0 or Q5_0.")

@@ -11,7 +11,7 @@ from belle.texts import json_text
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class SpokenTranscript:
     """The texts of a recording, in order.
 
     Attributes:
@@ -29,12 +29,12 @@ class Transcript:
     is_complete: bool = True
 
 
-def plain_text(transcript: Transcript) -> str:
+def plain_text(transcript: SpokenTranscript) -> str:
     """A line for each text."""
     return "".join(f"{_one_line(said.text)}\n" for said in transcript.texts)
 
 
-def subrip(transcript: Transcript) -> str:
+def subrip(transcript: SpokenTranscript) -> str:
     """SubRip (`.srt`)."""
     return "\n".join(
         f"{number}\n{_time(said.start, ',')} --> {_time(said.end, ',')}\n{_one_line(said.text)}\n"
@@ -42,7 +42,7 @@ def subrip(transcript: Transcript) -> str:
     )
 
 
-def web_vtt(transcript: Transcript) -> str:
+def web_vtt(transcript: SpokenTranscript) -> str:
     """WebVTT (`.vtt`)."""
     cues = (
         f"{_time(said.start, '.')} --> {_time(said.end, '.')}\n{_escaped(_one_line(said.text))}\n"
@@ -51,7 +51,7 @@ def web_vtt(transcript: Transcript) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def as_json(transcript: Transcript) -> str:
+def as_json(transcript: SpokenTranscript) -> str:
     """JSON with times in seconds."""
     value: dict[str, Any] = {
         "audio": transcript.audio,
@@ -71,7 +71,7 @@ class TranscriptFormat:
     """A form of output: the suffix of its files, and how it is written."""
 
     suffix: str
-    write: Callable[[Transcript], str]
+    write: Callable[[SpokenTranscript], str]
     has_times: bool
 
 

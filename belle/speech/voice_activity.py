@@ -53,7 +53,7 @@ class LevelGate:
     _QUIET_SHARE = 10  # percent
 
     def __init__(self) -> None:
-        self._before = np.zeros(0, np.float32)
+        self._before: Activity = np.zeros(0, np.float32)
 
     def hear(self, block: Samples) -> Activity:
         """As `VoiceDetector.hear`."""

@@ -41,7 +41,7 @@ class Cutting:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
+class SpeechWindow:
     """A part of a recording in which somebody speaks, from `start` to `end` seconds."""
 
     start: float
@@ -56,7 +56,7 @@ class Heard:
     seconds: float
 
 
-def cut(blocks: Iterable[Samples], detector: VoiceDetector, cutting: Cutting) -> Iterator[Window | Heard]:
+def cut(blocks: Iterable[Samples], detector: VoiceDetector, cutting: Cutting) -> Iterator[SpeechWindow | Heard]:
     """The windows of a recording, in order, and between them how far it was looked at.
 
     Args:
@@ -114,7 +114,7 @@ class _Cutter:
         self._samples = np.concatenate([self._samples, block])
         self._activity = np.concatenate([self._activity, activity])
 
-    def windows(self, *, at_end: bool) -> Iterator[Window]:
+    def windows(self, *, at_end: bool) -> Iterator[SpeechWindow]:
         """Take off the windows that what comes next cannot change; `at_end`, all of them."""
         while (span := self._next_span(at_end=at_end)) is not None:
             yield self._window(*span)
@@ -151,10 +151,10 @@ class _Cutter:
         power = np.convolve((frames**2).mean(axis=1), np.ones(5), "same")
         return after + int(power.argmin()) + 1 if len(power) else longest
 
-    def _window(self, begin: int, end: int) -> Window:
+    def _window(self, begin: int, end: int) -> SpeechWindow:
         samples = self._samples[begin * FRAME : end * FRAME]
         start = (self._first + begin) * _FRAME_S
-        return Window(start, start + len(samples) / RATE, samples)
+        return SpeechWindow(start, start + len(samples) / RATE, samples)
 
     def _drop(self, n_frames: int) -> None:
         self._samples, self._activity = self._samples[n_frames * FRAME :], self._activity[n_frames:]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from belle.speech.library import WhisperLibrary
     from belle.speech.recognizer import Recognizer
     from belle.speech.voice_activity import VoiceDetector
-    from belle.speech.windows import Heard, Window
+    from belle.speech.windows import Heard, SpeechWindow
 
 _STDIN = 0
 _GRACE_S = 4.0
@@ -137,7 +137,7 @@ class SpeechWorker:
         seconds = perf_counter() - began
         self._send(
             SpeechReady(
-                SpeechModel(command.path, header.type, self._recognizer.is_multilingual, detector_name, seconds)
+                SpeechModel(command.path, header.sizes.type, self._recognizer.is_multilingual, detector_name, seconds)
             )
         )
 
@@ -169,12 +169,12 @@ class SpeechWorker:
         reason: Literal["end", "stopped"] = "stopped" if self._flag else "end"
         return Transcribed(command.id, reason, seconds, speech_s, perf_counter() - began, recording.missing_s)
 
-    def _hear(self, command: Transcribe, recognizer: Recognizer, item: Window | Heard) -> bool:
+    def _hear(self, command: Transcribe, recognizer: Recognizer, item: SpeechWindow | Heard) -> bool:
         """Send what was said in a window. False when it was stopped meanwhile."""
         from belle.speech.recognizer import PROMPTS
-        from belle.speech.windows import Window
+        from belle.speech.windows import SpeechWindow
 
-        if not isinstance(item, Window):
+        if not isinstance(item, SpeechWindow):
             return True
         prompt = PROMPTS.get(command.language, "") if command.prompt is None else command.prompt
         result = recognizer.transcribe(

@@ -141,17 +141,16 @@ def _format(coding: tuple[int, int, int, int], start: int, length: int | None, s
 def _decoded(data: bytes, header: WavFormat) -> NDArray[np.floating]:
     """The samples in -1…1, channels interleaved."""
     if header.is_float:
-        real: NDArray[np.floating] = np.frombuffer(data, f"<f{header.bits // 8}")
-        return real
+        return np.frombuffer(data, "<f4").copy() if header.bits == 32 else np.frombuffer(data, "<f8").copy()
     if header.bits == 8:  # the only size without a sign
         return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
     if header.bits == 24:
         # As the upper three bytes of 32-bit integers.
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        return wide.view("<i4").ravel().astype(np.float32) / 2**31
+        return wide.view(np.dtype("<i4")).ravel().astype(np.float32) / 2**31
     whole: NDArray[np.signedinteger] = np.frombuffer(data, f"<i{header.bits // 8}")
-    return whole.astype(np.float32) / 2 ** (header.bits - 1)
+    return whole.astype(np.float32) / np.float32(1 << (header.bits - 1))
 
 
 def _damaged(path: Path, why: str) -> KnownError:

@@ -24,8 +24,9 @@ GUARDED = (
     arguments.path_or_name,
     arguments.output_file,
     arguments.output_folder,
+    arguments.output_path,
 )
-OUTPUTS = (arguments.output_file, arguments.output_folder)
+OUTPUTS = (arguments.output_file, arguments.output_folder, arguments.output_path)
 # How a path is called in the help, and what is called like one and is none.
 PATHS = {
     *("SRC", "OUT.gguf", "FILE", "PATH", "DIR", "MODEL.gguf", "OUT", "MODEL", "REF", "CAND", "ADAPTER", "CHECKPOINT"),

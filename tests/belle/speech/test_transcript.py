@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from belle.speech.events import Said
-from belle.speech.transcript import FORMATS, Transcript
+from belle.speech.transcript import FORMATS, SpokenTranscript
 
 TEXTS = (
     Said(1, 0.0, 1.2345, "你好。", "zh"),
     Said(1, 3661.9996, 3725.5, "a <b> & c\n\n--> d", "en"),
 )
-TRANSCRIPT = Transcript("talk.wav", "base.bin", 3726.0, TEXTS)
+TRANSCRIPT = SpokenTranscript("talk.wav", "base.bin", 3726.0, TEXTS)
 
 
 def test_plain_text_is_a_line_for_each() -> None:
@@ -38,6 +38,6 @@ def test_json_has_everything() -> None:
 
 
 def test_of_nothing_there_is_an_empty_file_of_each_form() -> None:
-    written = {name: form.write(Transcript("a.wav", "b", 1.0, ())) for name, form in FORMATS.items()}
+    written = {name: form.write(SpokenTranscript("a.wav", "b", 1.0, ())) for name, form in FORMATS.items()}
     assert (written["text"], written["srt"], written["vtt"]) == ("", "", "WEBVTT\n")
     assert json.loads(written["json"])["texts"] == []

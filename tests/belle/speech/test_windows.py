@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from belle.speech.audio.source import RATE
 from belle.speech.voice_activity import FRAME, Activity, LevelGate
-from belle.speech.windows import Cutting, Heard, Window, cut
+from belle.speech.windows import Cutting, Heard, SpeechWindow, cut
 
 
 class LoudIsSpeech:
@@ -43,12 +43,12 @@ def spoken(seconds: float) -> np.ndarray:
     return (level * np.random.default_rng(n).normal(size=n)).astype(np.float32)
 
 
-def windows(*parts: np.ndarray, cutting: Cutting | None = None) -> list[Window]:
+def windows(*parts: np.ndarray, cutting: Cutting | None = None) -> list[SpeechWindow]:
     items = cut(iter(parts), LoudIsSpeech(), cutting or Cutting())
-    return [item for item in items if isinstance(item, Window)]
+    return [item for item in items if isinstance(item, SpeechWindow)]
 
 
-def spans(found: list[Window]) -> list[tuple[float, float]]:
+def spans(found: list[SpeechWindow]) -> list[tuple[float, float]]:
     return [(round(window.start, 1), round(window.end, 1)) for window in found]
 
 
@@ -75,7 +75,7 @@ def test_a_click_is_no_speech() -> None:
 def test_nothing_is_said_in_silence_in_a_hum_and_in_steady_noise() -> None:
     noise = np.random.default_rng(1).normal(0, 0.05, RATE * 50).astype(np.float32)
     for steady in (silence(50), sound(50), noise, noise * 1e-3, np.zeros(0, np.float32)):
-        assert [item for item in cut([steady], LevelGate(), Cutting()) if isinstance(item, Window)] == []
+        assert [item for item in cut([steady], LevelGate(), Cutting()) if isinstance(item, SpeechWindow)] == []
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-4, 3e-3])
@@ -83,7 +83,7 @@ def test_nothing_is_said_in_silence_in_a_hum_and_in_steady_noise() -> None:
 def test_the_level_gate_hears_speech_in_a_quiet_room(noise: float, before: float) -> None:
     recording = np.concatenate([silence(before), spoken(3), silence(1)])
     recording += np.random.default_rng(2).normal(0, 1, len(recording)).astype(np.float32) * np.float32(noise)
-    found = [item for item in cut([recording], LevelGate(), Cutting()) if isinstance(item, Window)]
+    found = [item for item in cut([recording], LevelGate(), Cutting()) if isinstance(item, SpeechWindow)]
     assert len(found) == 1
     assert found[0].start == pytest.approx(before, abs=0.6)
     assert found[0].end == pytest.approx(before + 3, abs=0.6)
