@@ -13,20 +13,23 @@ MOST_FACTS = 24
 _LONGEST_KEY = 60
 
 
+def newest(facts: Mapping[str, str]) -> dict[str, str]:
+    """The facts noted last, as many as there may be."""
+    return dict(list(facts.items())[-MOST_FACTS:])
+
+
 class Scratchpad:
     """The facts, in the order in which they were noted. What is noted is one line without square brackets."""
 
     def __init__(self, facts: Mapping[str, str]) -> None:
-        self.facts = dict(facts)
+        self.facts = newest(facts)
 
     def note(self, key: str, value: str) -> FactChanged | None:
         """Note a fact, in the place of one of the same name. None where nothing has changed."""
         key, value = one_line(key, _LONGEST_KEY), one_line(value, LONGEST_VALUE)
         if not key or not value or self.facts.get(key) == value:
             return None
-        self.facts[key] = value
-        while len(self.facts) > MOST_FACTS:
-            del self.facts[next(iter(self.facts))]
+        self.facts = newest({**self.facts, key: value})
         return FactChanged(key, value)
 
     def note_result(self, tool: str, argument: str, result: str) -> FactChanged | None:

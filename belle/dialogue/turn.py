@@ -26,6 +26,7 @@ from belle.dialogue.events import (
     ToolUsed,
 )
 from belle.dialogue.reply_stream import ReplyStream
+from belle.dialogue.scratchpad import newest
 from belle.dialogue.strategies.table import STRATEGIES
 from belle.dialogue.turn_record import TurnRecord, TurnStop
 
@@ -128,5 +129,5 @@ class DialogueTurn:
             case ToolUsed():
                 record.usage.actions += 1
             case FactChanged(key=key, value=value):
-                record.facts[key] = value
+                record.facts = newest({**record.facts, key: value})
         return event

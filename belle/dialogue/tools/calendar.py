@@ -19,7 +19,7 @@ from belle.dialogue.tools.tool import Tool, ToolError
 _TODAY = {"now": 0, "today": 0, "tomorrow": 1, "yesterday": -1, "现在": 0, "今天": 0, "明天": 1, "昨天": -1}
 _DATE = re.compile(
     r"(?P<y>\d{4})(?:[-/.]|\s*年\s*)(?P<m>\d{1,2})(?:[-/.]|\s*月\s*)(?P<d>\d{1,2})\s*[日号]?"
-    r"|\b(?P<word>now|today|tomorrow|yesterday)\b|(?P<wort>现在|今天|明天|昨天)"
+    r"|\b(?P<english>now|today|tomorrow|yesterday)\b|(?P<chinese>现在|今天|明天|昨天)"
 )
 _TIME = re.compile(r"[\st]*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?!\d)")
 _STEP = re.compile(
@@ -67,7 +67,7 @@ def answer(request: str, now: datetime) -> str:
 
 def _read(text: str, match: re.Match[str], now: datetime) -> tuple[datetime, bool, int]:
     """A moment, whether it has a time of day, and where what follows it begins."""
-    word = match["word"] or match["wort"]
+    word = match["english"] or match["chinese"]
     if word is not None:
         has_time = word in ("now", "现在")
         day = now if has_time else _midnight(now.date())

@@ -16,6 +16,7 @@ from belle.dialogue.events import (
     Provisional,
     ToolUsed,
 )
+from belle.dialogue.scratchpad import MOST_FACTS
 from belle.dialogue.tools.calculator import CALCULATOR
 from belle.dialogue.tools.tool import Tool, ToolError
 from belle.dialogue.turn import DialogueTurn
@@ -194,3 +195,10 @@ def test_questions_without_an_answer_are_one_question() -> None:
 def test_a_record_of_another_shape_is_read_as_far_as_it_goes(value: object) -> None:
     record = TurnRecord.from_fields(value)
     assert record is None or record == TurnRecord("raise")
+
+
+def test_the_oldest_facts_leave_a_full_scratchpad() -> None:
+    facts = {f"name {number}": "x" for number in range(MOST_FACTS)}
+    turn = DialogueTurn("raise", Dialogue("Hi", facts=facts), Resources())
+    run(turn, ["Thought: a\nScratchpad: city = Ulm\nAction: Finish[Noted.]"])
+    assert list(turn.record.facts) == [*list(facts)[1:], "city"]
