@@ -64,7 +64,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("weights", "logits"),
         default="weights",
         help="read the file back and compare every weight (default); with logits, also run the checkpoint in "
-        "transformers and the file in llama.cpp on the same prompts (needs chatbelle[train])",
+        "transformers and the file in llama.cpp on the same prompts (needs chatbelle[train]; a Whisper on the same "
+        "sounds in whisper.cpp, which needs chatbelle[voice], too)",
     )
     parser.add_argument("--no-verify", action="store_true", help="do not read the file back")
     parser.add_argument("--template", metavar="ID", help="prompt template in place of the checkpoint's; none for none")
@@ -139,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     options = _options(arguments)
     if arguments.verify == "logits":
-        check_possible(lora_only=arguments.lora_only, weights_verified=not arguments.no_verify)
+        weights_verified = not arguments.no_verify
+        check_possible(arguments.source, lora_only=arguments.lora_only, weights_verified=weights_verified)
     if arguments.report is not None:
         check_report(arguments.report, arguments.output)
     with decrypted(arguments.source, arguments.llama_weights, arguments.output, terminal) as source:

@@ -52,10 +52,10 @@ def file_lines(report: ConversionReport, file: FileReport, *, every_tensor: bool
     return "\n".join(lines)
 
 
-def agreement_line(agreement: Agreement) -> str:
-    """The difference of the logits of checkpoint and file on the same prompts."""
+def agreement_line(agreement: Agreement, program: str) -> str:
+    """The difference of the logits of the checkpoint and of its file, which `program` ran."""
     return (
-        f"logits of {agreement.n_tokens} tokens in transformers and llama.cpp: "
+        f"logits of {agreement.n_tokens} tokens in transformers and {program}: "
         f"differ by {agreement.largest_difference:.2g} at most, "
         f"KL {agreement.mean_kl:.2g} nats per token (largest {agreement.largest_kl:.2g}), "
         f"same first choice {agreement.same_top:.1%}"

@@ -1,8 +1,8 @@
-"""Single functions that use llama.cpp, called in a process of their own: `call("package.module:function", …)`.
+"""Single functions that use llama.cpp or whisper.cpp, called in a process of their own.
 
-For single calls, such as whether llama.cpp can load a file; whole commands run in `process/native_process.py`. The
-process is started with the first call, answers one call after the other, and ends after a minute without one, so that
-many calls cost one start. Calls and answers are lines of JSON.
+`call("package.module:function", …)` is for single calls, such as whether llama.cpp can load a file; whole commands run
+in `process/native_process.py`. The process is started with the first call, answers one call after the other, and ends
+after a minute without one, so that many calls cost one start. Calls and answers are lines of JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ def call(function: str, **arguments: Any) -> Any:
 
     Raises KnownError: what the function raises, or that native code ended the process.
     """
-    return _helper.call({"function": function, "arguments": arguments})
+    return _llama.call({"function": function, "arguments": arguments})
+
+
+def call_whisper(function: str, **arguments: Any) -> Any:
+    """As `call`, for functions that use whisper.cpp: its build of ggml and llama.cpp's do not meet in one process."""
+    return _whisper.call({"function": function, "arguments": arguments})
 
 
 class _Died(Exception):  # noqa: N818 - caught by `_Helper` alone
@@ -99,9 +104,11 @@ class _Process:
 
 
 class _Helper:
-    """The process of this program, started when it is needed. One call at a time."""
+    """A process of this program, started when it is needed. One call at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: str) -> None:
+        """`who` is its name in error messages."""
+        self._who = who
         self._process: _Process | None = None
         self._lock = threading.Lock()
 
@@ -136,9 +143,7 @@ class _Helper:
                 if died.returncode == -signal.SIGILL and not process.safer:
                     safer = True
                     continue
-                why = death(
-                    died.returncode, log, memory=watch.facts(), safer_too=process.safer, who="llama.cpp's process"
-                )
+                why = death(died.returncode, log, memory=watch.facts(), safer_too=process.safer, who=self._who)
                 raise KnownError(why.kind, why.message, why.advice, returncode=died.returncode, log=log) from None
             except BaseException:
                 self.end()  # such as KeyboardInterrupt: this answer must not be read as that of the next call
@@ -148,8 +153,9 @@ class _Helper:
             return answer
 
 
-_helper = _Helper()
-atexit.register(_helper.end)
+_llama, _whisper = _Helper("llama.cpp's process"), _Helper("whisper.cpp's process")
+atexit.register(_llama.end)
+atexit.register(_whisper.end)
 
 
 def main() -> None:

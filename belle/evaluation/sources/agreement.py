@@ -7,7 +7,7 @@ this is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ class Agreement:
     Attributes:
         n_tokens: positions compared.
         largest_difference: between two logits.
-        mean_kl, largest_kl: Kullback-Leibler divergence of the GGUF's next-token distribution from the reference's,
+        mean_kl, largest_kl: Kullback-Leibler divergence of the file's next-token distribution from the reference's,
             in nats per token.
         same_top: share of positions at which both expect the same token most.
     """
@@ -94,10 +94,10 @@ def reference_samples(
         if weights is None:
             model = load_pretrained("AutoModelForCausalLM", folder, dtype=torch.float32)
         else:
-            model = _filled(folder, weights)
+            model = filled(folder, weights)
         model.eval()
         for path, strength in adapters:
-            model = _merged(model, path, strength)
+            model = merged(model, path, strength)
         samples = []
         for prompt in prompts:
             ids = tokenizer(prompt).input_ids[:LONGEST]
@@ -112,23 +112,30 @@ def agreement(gguf: Path, samples: Sequence[ReferenceSample], *, threads: int = 
 
     Raises KnownError: "other_vocabulary", and when llama.cpp cannot load or run it.
     """
+    with _evaluator(gguf, threads) as evaluator:
+        return agreement_of(gguf, ((sample, _logits(evaluator, sample.ids)) for sample in samples))
+
+
+def agreement_of(file: Path, results: Iterable[tuple[ReferenceSample, NDArray[np.float32]]]) -> Agreement:
+    """Compare each sample with the logits that `file` gave for its tokens, of the same shape.
+
+    Raises KnownError("other_vocabulary").
+    """
     import numpy as np
 
     largest, kls, same = 0.0, [], 0
-    with _evaluator(gguf, threads) as evaluator:
-        for sample in samples:
-            own = _logits(evaluator, sample.ids)
-            if own.shape != sample.logits.shape:
-                raise KnownError(
-                    "other_vocabulary",
-                    f"{gguf.name} has {own.shape[1]} tokens, the checkpoint {sample.logits.shape[1]}.",
-                    "It was not made from this checkpoint.",
-                    path=str(gguf),
-                )
-            largest = max(largest, float(np.abs(own - sample.logits).max()))
-            expected, given = _log_softmax(sample.logits), _log_softmax(own)
-            kls.append((np.exp(expected) * (expected - given)).sum(axis=-1))
-            same += int((own.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
+    for sample, own in results:
+        if own.shape != sample.logits.shape:
+            raise KnownError(
+                "other_vocabulary",
+                f"{file.name} has {own.shape[1]} tokens, the checkpoint {sample.logits.shape[1]}.",
+                "It was not made from this checkpoint.",
+                path=str(file),
+            )
+        largest = max(largest, float(np.abs(own - sample.logits).max()))
+        expected, given = _log_softmax(sample.logits), _log_softmax(own)
+        kls.append((np.exp(expected) * (expected - given)).sum(axis=-1))
+        same += int((own.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
     kl = np.maximum(np.concatenate(kls), 0.0)  # D(p ‖ q) ≥ 0: what is below is rounding
     return Agreement(kl.size, largest, float(kl.mean()), float(kl.max()), same / kl.size)
 
@@ -158,7 +165,8 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return result
 
 
-def _merged(model: Any, path: Path, strength: float) -> Any:
+def merged(model: Any, path: Path, strength: float) -> Any:
+    """`model` with the adapter of `path` merged, its own scaling multiplied by `strength`. Raises KnownError."""
     try:
         from peft.tuners.lora import LoraLayer
     except ImportError as error:
@@ -176,8 +184,8 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
     return adapted.merge_and_unload()
 
 
-def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
-    """A transformers model with these weights. Raises KnownError("reference_failed") when one is missing."""
+def filled(folder: Path, weights: Mapping[str, Weight], loader: str = "AutoModelForCausalLM") -> Any:
+    """A model of transformers' class `loader` with these weights. Raises KnownError("reference_failed") without one."""
     import torch
     import transformers
 
@@ -186,7 +194,7 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
         del config.quantization_config
     if any(name.endswith("lm_head.weight") for name in weights):
         config.tie_word_embeddings = False
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = getattr(transformers, loader).from_config(config, dtype=torch.float32)
     tied = set(model.all_tied_weights_keys)
     for name, parameter in model.named_parameters():
         matching = [weight for given, weight in weights.items() if given == name or name.endswith("." + given)]

@@ -31,9 +31,9 @@ def equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_process_answers_and_is_kept(random_model: Path) -> None:
     ids = call(TOKENS, path=str(random_model), texts=["hello", "你好", ""])
     assert len(ids) == 3 and ids[2] == []
-    process = native_calls._helper._process
+    process = native_calls._llama._process
     assert call(READ, path=str(random_model)) == 1
-    assert native_calls._helper._process is process
+    assert native_calls._llama._process is process
 
 
 def test_a_crash_is_a_known_error_and_the_next_question_is_answered(random_model: Path, equal: Path) -> None:
@@ -57,7 +57,7 @@ def test_known_errors_come_through_and_bugs_are_loud(tmp_path: Path, random_mode
 
 def test_a_process_that_went_is_started_again(random_model: Path) -> None:
     call(READ, path=str(random_model))
-    process = native_calls._helper._process
+    process = native_calls._llama._process
     assert process is not None
     # As it does when nobody has asked for a while.
     assert process._popen.stdin is not None
@@ -87,7 +87,7 @@ def test_the_process_ends_with_the_program(random_model: Path) -> None:
     program = (
         "import sys; from belle.engine.process import native_calls\n"
         "native_calls.call(sys.argv[1], path=sys.argv[2])\n"
-        "print(native_calls._helper._process._popen.pid, 'llama_cpp' in sys.modules)"
+        "print(native_calls._llama._process._popen.pid, 'llama_cpp' in sys.modules)"
     )
     command = [sys.executable, "-c", program, READ, str(random_model)]
     pid, loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
