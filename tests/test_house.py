@@ -33,7 +33,7 @@ belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
                         belle/report
 belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, belle/pretrained.py, belle/engine,
-                        belle/dialogue, belle/report, belle/server/access.py, belle/server/connection.py,
+                        belle/dialogue, belle/report, belle/speech, belle/server/access.py, belle/server/connection.py,
                         belle/server/errors.py, belle/server/fields.py, belle/server/listening.py,
                         belle/server/settings.py
 belle/synthesis      →  the ground, belle/prompts, belle/clients, belle/data, belle/evaluation

@@ -25,7 +25,7 @@ COMMANDS = {
     "chat": ("belle.cli.chat.command", "talk to a model in the terminal"),
     "eval": ("belle.cli.eval.command", "ask models the items of a set, and score their answers"),
     "serve": ("belle.cli.serve", "serve a model to other programs, by OpenAI's HTTP API"),
-    "transcribe": ("belle.cli.transcribe", "write down what is said in recordings"),
+    "transcribe": ("belle.cli.speech.transcribe", "write down what is said in recordings"),
     "convert": ("belle.cli.convert.command", "make a GGUF file from a checkpoint"),
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models.command", "get, list, take over and remove models"),

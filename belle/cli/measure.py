@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from belle.cli.arguments import input_file, input_path, output_folder, path_or_name
+from belle.cli.speech.measure import add_speech_options
+from belle.cli.speech.measure import measure as measure_speech_models
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 from belle.path_guard import check_output_folder
@@ -33,6 +35,7 @@ examples:
   belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --tasks ceval/ --shots 5 --tasks-format plain -o report
   belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --text zh.txt -o report --by-layer --by-token
   belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --text zh.txt -o report --suggest 4.2
+  belle measure whisper-f16.bin whisper-q5_0.bin --speech --audio clips/ --transcripts clips.txt --language zh -o report
   belle measure diff report-before report-after
 
 The numbers are those of llama.cpp's llama-perplexity with --kl-divergence: windows of 512 tokens, of which the second
@@ -123,17 +126,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--by-token", action="store_true", help="also write tokens.html: the text, each token coloured by divergence"
     )
     where.add_argument("--by-token-windows", type=int, metavar="N", help="windows to show there (default: 8)")
+    add_speech_options(parser)
 
 
 def runs_native_code(arguments: argparse.Namespace) -> bool:
-    """Everything but the comparison of two reports."""
-    return arguments.reference != "diff" or Path("diff").exists()
+    """Everything but the comparison of two reports, and speech models, which have a process of their own."""
+    return not arguments.speech and (arguments.reference != "diff" or Path("diff").exists())
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and write the report, or compare two. Returns the exit status; raises KnownError."""
     if arguments.reference == "diff" and not Path("diff").exists():
         return _diff(arguments.candidates)
+    if arguments.speech:
+        return measure_speech_models(arguments)
     if (arguments.text is None and arguments.tasks is None) or arguments.output is None:
         raise KnownError(
             "bad_option",

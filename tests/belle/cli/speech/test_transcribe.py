@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from belle.cli.transcribe import system_language
+from belle.cli.speech.transcribe import system_language
 from belle.speech import library
 from tests.belle.speech.conftest import write_recording
 from tests.belle.speech.speaking_model import write_model

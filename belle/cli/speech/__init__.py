@@ -1,0 +1,1 @@
+"""What is done with recordings: `belle transcribe`, `belle measure --speech`."""
