@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +16,10 @@ from belle.clients.chat.bulk import SpendingLimit
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.replies import ChatReply
 from belle.clients.chat.requests import RowRequest
+from belle.documents import DocumentError, parse_json_row
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
-from belle.json_lines import JsonLines, read_rows
+from belle.json_lines import JsonLines
 from belle.synthesis.asks import Ask, StepReply
 from belle.synthesis.journal import ReplyJournal
 from belle.synthesis.pipeline import RowPipeline, RunCounts
@@ -28,6 +28,7 @@ Ending = Literal["complete", "spent", "barren"]
 """How a run ends: with all rows, at its spending limit, or after many replies that brought nothing."""
 
 _REQUESTS_IN_ROUND = 512
+_ROW_START = b'{"id": "'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class RowFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._ids = set(map(_generated_id, repeat(path), read_rows(path)))
+        self._ids = set(_generated_ids(path))
         self._file = JsonLines(path, lambda _: None)
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -70,12 +71,28 @@ class RowFile:
             self._file.close()
 
 
-def _generated_id(path: Path, row: Mapping[str, Any]) -> str:
-    """The id of a row of the output. Raises KnownError for a row that is from elsewhere."""
-    if not isinstance(row.get("id"), str) or "provenance" not in row:
-        message = f"{path} has rows that were not generated."
-        raise KnownError("not_generated", message, "Give another file for the output.", path=str(path))
-    return str(row["id"])
+def _generated_ids(path: Path) -> Iterator[str]:
+    """The ids of the rows in the output. Raises KnownError for a line that is from elsewhere."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                row = parse_json_row(line)
+            except DocumentError:
+                # A run that was killed may leave the beginning of a row, which is written again.
+                if line.endswith(b"\n") or line[: len(_ROW_START)] != _ROW_START[: len(line)]:
+                    raise _not_generated(path) from None
+                continue
+            if not isinstance(row, dict) or not isinstance(row.get("id"), str) or "provenance" not in row:
+                raise _not_generated(path)
+            if line.endswith(b"\n"):
+                yield row["id"]
+
+
+def _not_generated(path: Path) -> KnownError:
+    message = f"{path} has rows that were not generated."
+    return KnownError("not_generated", message, "Give another file for the output.", path=str(path))
 
 
 class GenerationRun:

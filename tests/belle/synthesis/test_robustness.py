@@ -173,7 +173,7 @@ def test_a_killed_run_loses_no_row_doubles_none_and_pays_for_none_twice(out: Pat
 
 
 def test_two_runs_do_not_write_the_same_rows(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with chat_server(lambda body: Response(write(body).body, wait_s=0.2)) as server:
+    with chat_server(lambda body: Response(write(body).body, wait_s=60)) as server:
         words = words_for(server.url, out, "--n", "40")
         with subprocess.Popen([sys.executable, "-m", "belle", *words], stderr=subprocess.DEVNULL) as process:
             while not server.bodies:
@@ -235,3 +235,37 @@ def test_another_run_and_foreign_rows_are_not_overwritten(out: Path, capsys: pyt
         assert main(words_for(server.url, mine, "--n", "2")) == 2
     assert "not generated" in capsys.readouterr().err
     assert mine.read_text(encoding="utf-8") == '{"instruction": "a", "output": "b"}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "my notes\nof a year\n",
+        "my notes",
+        '[\n{"a": 1}\n]\n',
+        '{"id": "1", "conversations": []}',
+        "\ufeff{}\n",
+        "\n\n1\n",
+    ],
+)
+def test_a_file_of_any_kind_that_was_not_generated_is_left_as_it_is(
+    content: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out.write_text(content, encoding="utf-8")
+    with chat_server(write) as server:
+        assert main(words_for(server.url, out, "--n", "2")) == 2
+        assert not server.bodies
+    assert "not generated" in capsys.readouterr().err
+    assert out.read_text(encoding="utf-8") == content
+
+
+def test_a_row_of_which_only_the_beginning_was_written_is_written_again(out: Path) -> None:
+    with chat_server(write) as server:
+        assert main(words_for(server.url, out, "--n", "2")) == 0
+        whole, asked = out.read_bytes(), len(server.bodies)
+        first = whole.index(b"\n") + 1
+        for kept in (whole[:5], whole[: first + 40], whole[:-1]):
+            out.write_bytes(kept)
+            assert main(words_for(server.url, out, "--n", "2")) == 0
+            assert out.read_bytes() == whole
+        assert len(server.bodies) == asked
