@@ -1,7 +1,7 @@
 """Files of JSON Lines that are appended to while something runs and survive a crash: one object per line.
 
-A killed process can leave an incomplete last line. Opening the file again cuts it off, together with the rows that the
-caller refuses.
+A killed process can leave an incomplete last line. Opening the file again cuts it off. A row that is damaged, or that
+the caller refuses, is cut off with all that follow it, or passed over where rows do not depend on each other.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from belle.durable import writing
 from belle.texts import utf8
 
 Take = Callable[[dict[str, Any]], object]
-"""Called with one row after another. ValueError, TypeError or KeyError refuses a row: that and all further rows are
-ignored."""
+"""Called with one row after another. ValueError, TypeError or LookupError refuses a row."""
 
 
 class JsonLines:
@@ -27,22 +26,23 @@ class JsonLines:
     Args:
         path: of the file.
         take: called with the existing rows; the first that it refuses is cut off, with all that follow.
+        skip_damaged: keep what follows a row that is damaged or refused, and that row, too.
 
     Attributes:
-        last: the last row; empty while there is none.
+        last: the last row that was not refused; empty while there is none.
 
     Raises KnownError ("disk_full", "folder_not_writable").
     """
 
-    def __init__(self, path: Path, take: Take) -> None:
+    def __init__(self, path: Path, take: Take, *, skip_damaged: bool = False) -> None:
         self._path = path
         self._start = self._end = 0  # of the last line
         self.last: dict[str, Any] = {}
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("r+b" if path.exists() else "w+b")
-            for line, row in _rows(self._file, take):
-                self._start, self._end, self.last = self._end, self._end + len(line), row
+            for line, row in _rows(self._file, take, skip_damaged=skip_damaged):
+                self._start, self._end, self.last = self._end, self._end + len(line), self.last if row is None else row
             self._file.truncate(self._end)
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -106,26 +106,35 @@ class ResumableLines(JsonLines):
             super().close()
 
 
-def read_rows(path: Path, take: Take = lambda _: None) -> Iterator[dict[str, Any]]:
-    """The rows of a file, up to the first that is incomplete, not an object, or refused. No rows without a file.
+def read_rows(path: Path, take: Take = lambda _: None, *, skip_damaged: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of a file, up to the first that is damaged or refused, or without these. No rows without a file.
 
     Raises OSError.
     """
     if path.exists():
         with path.open("rb") as file:
-            for _, row in _rows(file, take):
-                yield row
+            for _, row in _rows(file, take, skip_damaged=skip_damaged):
+                if row is not None:
+                    yield row
 
 
-def _rows(lines: Iterable[bytes], take: Take) -> Iterator[tuple[bytes, dict[str, Any]]]:
+def _rows(lines: Iterable[bytes], take: Take, *, skip_damaged: bool) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """Each line and its row, which is None where it is damaged or refused."""
     for line in lines:
         if not line.endswith(b"\n"):
             return
-        try:
-            row = parse_json_row(line)
-            if not isinstance(row, dict):
-                return
-            take(row)
-        except (ValueError, TypeError, KeyError):
+        row = _row(line, take)
+        if row is None and not skip_damaged:
             return
         yield line, row
+
+
+def _row(line: bytes, take: Take) -> dict[str, Any] | None:
+    try:
+        row = parse_json_row(line)
+        if not isinstance(row, dict):
+            return None
+        take(row)
+    except (ValueError, TypeError, LookupError):
+        return None
+    return row

@@ -1,11 +1,13 @@
 """The answers of a run on the disk: one line each, appended as they come, and never asked for twice.
 
-A run that was killed goes on where it stopped: what has an answer is not asked again, what failed is. Several processes
-share a run by `RowShard`, each with a file of its own.
+A run that was killed goes on where it stopped: what has an answer is not asked again, what failed is. A line that was
+damaged since is passed over, and asked again: the answers after it were paid for. Several processes share a run by
+`RowShard`, each with a file of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -17,7 +19,7 @@ from belle.clients.chat.replies import ChatReply
 from belle.clients.chat.requests import RowRequest
 from belle.errors import KnownError
 from belle.json_lines import JsonLines, read_rows
-from belle.texts import short_repr
+from belle.texts import short_repr, utf8
 
 Item = TypeVar("Item")
 
@@ -67,7 +69,7 @@ class AnswerFile:
         self.answered: set[str] = set()
         self.existing: list[dict[str, Any]] = []
         self._keep_existing = keep_existing
-        self._file = JsonLines(path, self._take_existing)
+        self._file = JsonLines(path, self._take_existing, skip_damaged=True)
         if not self._file.last:
             self._file.append({"run": dict(identity)})
 
@@ -94,6 +96,7 @@ class AnswerFile:
             self._file.close()
 
     def _take_existing(self, row: dict[str, Any]) -> None:
+        _check_row(row)
         if "run" not in row and "failed" not in row:
             self.answered.add(str(row["id"]))
             if self._keep_existing:
@@ -106,13 +109,21 @@ def read_answers(path: Path) -> Iterator[dict[str, Any]]:
     Raises OSError.
     """
     failed: dict[str, dict[str, Any]] = {}
-    for row in read_rows(path):
+    for row in read_rows(path, _check_row, skip_damaged=True):
         if "failed" in row:
             failed[str(row["id"])] = row
         elif "run" not in row:
             failed.pop(str(row["id"]), None)
             yield row
     yield from failed.values()
+
+
+def _check_row(row: Mapping[str, Any]) -> None:
+    """Raise ValueError, TypeError or LookupError for what is neither the first line nor an outcome."""
+    if "run" in row:
+        return
+    if not isinstance(row["id"], str) or not ("failed" in row or isinstance(row["choices"][0]["text"], str)):
+        raise ValueError("not an outcome")
 
 
 def answer_facts(path: Path) -> dict[str, Any]:
@@ -124,9 +135,10 @@ def answer_facts(path: Path) -> dict[str, Any]:
 def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     """Raise KnownError ("answers_of_another_run") where the first line of a file is not `{"run": identity}`.
 
-    Such a file must not be cut, and nothing be paid for twice. A file that does not exist or is empty passes.
+    Such a file must not be cut, and nothing be paid for twice. What does not exist passes, and what a run has left that
+    was killed while it wrote this line.
     """
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists() or _is_cut_first_line(path, identity):
         return
     first = next(read_rows(path), {}).get("run")
     if first == dict(identity):
@@ -138,3 +150,9 @@ def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         told = ", ".join(f"{name} {short_repr(first.get(name))} there" for name in differ[:3])
         message = f"{path} has the answers of another run ({told})."
     raise KnownError("answers_of_another_run", message, "Give another folder, or the same options.", path=str(path))
+
+
+def _is_cut_first_line(path: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a file is empty, or has a part of its first line and nothing else."""
+    line = utf8(json.dumps({"run": dict(identity)}, ensure_ascii=False))
+    return path.stat().st_size <= len(line) and line.startswith(path.read_bytes())

@@ -158,6 +158,9 @@ def answers_of(items: EvaluationItems, path: Path) -> Iterator[JudgedAnswer]:
     Raises KnownError ("answers_of_another_run") for answers to another set, and OSError.
     """
     run = answer_facts(path)
+    if not run:
+        message = f"{path} is not a file of answers."
+        raise KnownError("answers_of_another_run", message, "Ask again, or take it out of the folder.", path=str(path))
     if run.get("set") != items.digest:
         message = f"{path} has the answers to another set than {items.name}."
         raise KnownError("answers_of_another_run", message, "Give the set that was asked.", path=str(path))

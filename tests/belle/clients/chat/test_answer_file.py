@@ -69,6 +69,37 @@ def test_an_unfinished_line_is_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "damage",
+    ['{"id": "b", "choi', "notes", "[]", "", '{"x": 1}', '{"id": "b", "choices": []}', '{"id": 2, "failed": {}}',
+     '{"id": "b", "choices": [{"text": null}]}', '{"id": "b", "choices": {"text": "b"}}'],
+)  # fmt: skip
+def test_a_damaged_row_is_asked_again_and_costs_no_other(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    file = AnswerFile(path, RUN)
+    for name in "abc":
+        file.add(request(name), reply(name))
+    file.close()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:2], damage, lines[3], ""]), encoding="utf-8")
+    assert [row["id"] for row in read_answers(path)] == ["a", "c"]
+    again = AnswerFile(path, RUN, keep_existing=True)
+    assert [row["id"] for row in again.existing] == ["a", "c"]
+    again.add(request("b"), reply("b"))
+    again.close()
+    assert [row["id"] for row in read_answers(path)] == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, len('{"run": {"set": "own", "temperature": 0}}')])
+def test_a_run_that_was_killed_in_its_first_line_begins_again(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(b'{"run": {"set": "own", "temperature": 0}}'[:size])
+    file = AnswerFile(path, RUN)
+    file.add(request("a"), reply("a"))
+    file.close()
+    assert [row["id"] for row in read_answers(path)] == ["a"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ('{"run": {"set": "belle", "temperature": 0}}\n', "another run (set 'belle' there)"),
