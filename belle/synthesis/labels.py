@@ -7,23 +7,23 @@ values = ["a kitchen", "a train", "a court"]
 weights = [1, 1, 2]          # may be left out: all alike
 name = "Scene"               # as the prompt calls it; may be left out
 
-A label is drawn with a probability proportional to w / (1 + c), w being its weight and c the number of rows so far that
-carry it. So what is rare becomes likelier, and in the long run the rows have labels in the ratio of the weights, also
-where a model's replies about one of them are mostly left out. (Dial-insight, arXiv 2403.09167, draws labels by weights
-that balance; how the weights are made it does not say.)
+A label is drawn with a probability proportional to w / (1 + c / w), w being its weight and c the number of rows so far
+that carry it: inversely to how frequent it is for its weight. With p ∝ w² / c the counts grow as c ∝ w, so in the long
+run rows have labels in the ratio of the weights. Where only a share a of the rows with a label is accepted, its count is
+lower by √a alone, instead of by a. (Dial-insight, arXiv 2403.09167, draws labels by weights that balance; how the
+weights are made it does not say.)
 """
 
 from __future__ import annotations
 
 import random
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.documents import DocumentError, read_document
+from belle.documents import parse_toml, read_document
 from belle.errors import KnownError
 from belle.texts import short_repr
 
@@ -62,8 +62,9 @@ class LabelCounts:
         """One label of each dimension, by key."""
         labels = {}
         for dimension in self.dimensions:
-            weights = [weight / (1 + self._counts[dimension.key, value]) for value, weight in dimension.weights.items()]
-            labels[dimension.key] = chance.choices(list(dimension.weights), weights)[0]
+            counts = [self._counts[dimension.key, value] for value in dimension.weights]
+            odds = [w / (1 + count / w) for w, count in zip(dimension.weights.values(), counts, strict=True)]
+            labels[dimension.key] = chance.choices(list(dimension.weights), odds)[0]
         return labels
 
     def count(self, labels: Mapping[str, str]) -> None:
@@ -77,7 +78,7 @@ class LabelCounts:
 
 def read_labels(path: Path) -> tuple[LabelDimension, ...]:
     """The dimensions of a file. Raises KnownError ("bad_labels", and those of reading a file)."""
-    document = read_document(path, _parse_toml, kind="bad_labels", longest=_LONGEST_FILE)
+    document = read_document(path, parse_toml, kind="bad_labels", longest=_LONGEST_FILE)
     try:
         if not document:
             raise _LabelError("has no table")
@@ -89,17 +90,6 @@ def read_labels(path: Path) -> tuple[LabelDimension, ...]:
 
 class _LabelError(ValueError):
     """What is wrong with the labels: a clause that follows the name of the file."""
-
-
-def _parse_toml(data: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DocumentError(f"is not valid TOML: {error}") from None
-    except RecursionError:
-        raise DocumentError("is nested too deep") from None
 
 
 def _dimension(key: str, table: object) -> LabelDimension:

@@ -28,7 +28,8 @@ Besides its text a row has columns, which training passes over: parsed, agreemen
 question_characters, answer_characters, provenance. “belle data filter” keeps them; commands that write rows anew, such
 as dedup, keep the category alone.
 
-Labels are a TOML file; each request carries one of each table, the rarer the likelier (weight / (1 + rows with it)):
+Labels are a TOML file; each request carries one of each table, the rarer the likelier, so that
+rows have them in the ratio of the weights:
 
   [scene]
   values = ["a kitchen", "a train"]
