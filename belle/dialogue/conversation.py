@@ -44,7 +44,9 @@ class Dialogue:
     @property
     def language(self) -> Language:
         """That of the beginning, so that the instructions do not change later: what was read of them stays valid."""
-        return language_of(self.turns[0].question if self.turns else self.question)
+        # A conversation may begin with an answer, such as a greeting.
+        beginning = self.turns[0].question or self.turns[0].answer if self.turns else self.question
+        return language_of(beginning)
 
 
 def dialogue_of(

@@ -26,7 +26,8 @@ class Scratchpad:
 
     def note(self, key: str, value: str) -> FactChanged | None:
         """Note a fact, in the place of one of the same name. None where nothing has changed."""
-        key, value = one_line(key, _LONGEST_KEY), one_line(value, LONGEST_VALUE)
+        # An equals sign divides a name from its value where a person edits the lines.
+        key, value = one_line(key.replace("=", "＝"), _LONGEST_KEY), one_line(value, LONGEST_VALUE)
         if not key or not value or self.facts.get(key) == value:
             return None
         self.facts = newest({**self.facts, key: value})

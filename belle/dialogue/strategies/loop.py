@@ -7,11 +7,11 @@ nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from belle.dialogue.conversation import Resources
-from belle.dialogue.events import DialogueEvent, FactChanged, ModelReply, ModelRequest, StepText, ToolUsed, TurnEnd, ask
+from belle.dialogue.events import DialogueEvent, ModelReply, ModelRequest, StepText, ToolUsed, TurnEnd, ask
 from belle.dialogue.language import Language
 from belle.dialogue.quoting import quoted
 from belle.dialogue.scratchpad import Scratchpad
@@ -82,15 +82,13 @@ class ReasoningLoop:
     def _act(self, tool: str, argument: str) -> Generator[DialogueEvent, None, str]:
         result, failed = call(self.resources.tools, tool, argument)
         yield ToolUsed(tool, argument, result, failed)
-        if self.scratchpad is not None and not failed:
-            yield from self._changes(lambda pad: pad.note_result(tool, argument, result))
+        change = None if failed or self.scratchpad is None else self.scratchpad.note_result(tool, argument, result)
+        if change is not None:
+            yield change
         return quoted(result)
 
     def _note(self, facts: tuple[tuple[str, str], ...]) -> Generator[DialogueEvent, None, None]:
         for key, value in facts:
-            yield from self._changes(lambda pad, key=key, value=value: pad.note(key, value))  # type: ignore[misc]
-
-    def _changes(self, note: Callable[[Scratchpad], FactChanged | None]) -> Generator[DialogueEvent, None, None]:
-        change = note(self.scratchpad) if self.scratchpad is not None else None
-        if change is not None:
-            yield change
+            change = self.scratchpad.note(key, value) if self.scratchpad is not None else None
+            if change is not None:
+                yield change

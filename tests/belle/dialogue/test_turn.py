@@ -164,6 +164,18 @@ def test_raise_has_a_scratchpad_and_examples_beside_the_question() -> None:
     assert turn.record.facts == {"name": "Li", "age": "30 (sic)", "calculator 30*12": "360"}
 
 
+def test_the_name_of_a_fact_can_be_told_from_its_value_where_a_person_edits_both() -> None:
+    tool = Tool("chats", {"en": "", "zh": ""}, lambda _: "hit")
+    turn = DialogueTurn("raise", Dialogue("And?"), Resources((tool,)))
+    run(turn, ["Thought: a\nAction: chats[x=1]", "Thought: b\nAction: Finish[so]"])
+    assert turn.record.facts == {"chats x＝1": "hit"}
+
+
+@pytest.mark.parametrize(("greeting", "language"), [("你好！", "zh"), ("Hello!", "en")])
+def test_a_conversation_that_begins_with_a_greeting_has_its_language(greeting: str, language: str) -> None:
+    assert Dialogue("2+2?", (PastTurn("", greeting),)).language == language
+
+
 def test_a_stopped_turn_keeps_what_was_said() -> None:
     turn = turn_of("react")
     events = list(turn.start()) + turn.add_text("Thought: a\nAction: Finish[Half an an")
