@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,13 @@ from belle.synthesis.seeds import TaskLanguage
 
 _CHARACTERS_EACH = 60
 """Of a passage for a question: a page gets twenty."""
+
+_NAMES_A_LETTER = re.compile(
+    r"(?<![A-Za-z])"
+    r"(?:[B-F]|(?:选项?|答案[是为]?|[Oo]ption|[Cc]hoice|[Aa]nswer is)[ ：“(（]*A|A(?= *[项对正]))"
+    r"(?![A-Za-z])"
+)
+"""In a reason: the letter of an option, and not the article “a”."""
 
 _REASON = {"zh": "理由：", "en": "Reason: "}
 _ANSWER = {"zh": "答案：", "en": "Answer: "}
@@ -101,12 +109,13 @@ class PassageMaker:
         if not question or not reason:
             return "incomplete"
         options = options_of(entry)
-        right = words.LETTERS.find(text_field(entry, "answer").strip("。. ").upper() or "?")
+        named = text_field(entry, "answer").strip("。. ").upper()
+        right = words.LETTERS.find(named) if len(named) == 1 else -1  # “AB” names no single option
         is_true_false = entry.get("form") == words.TRUE_FALSE
         if len(options) < 2 or not 0 <= right < len(options) or (is_true_false and len(options) != 2):
             return "wrong-answer"
-        if not is_true_false and not any(f"选项{letter}" in reason for letter in words.LETTERS):
-            # GenerationModels like to put the right one first.
+        if not is_true_false and not _NAMES_A_LETTER.search(reason):
+            # Models like to put the right one first.
             options, right = shuffled(options, right, self._options.chance(name))
         letter = words.LETTERS[right]
         asked = "\n".join((question, *(f"{words.LETTERS[i]}. {option}" for i, option in enumerate(options))))

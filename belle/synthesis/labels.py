@@ -9,9 +9,9 @@ name = "Scene"               # as the prompt calls it; may be left out
 
 A label is drawn with a probability proportional to w / (1 + c / w), w being its weight and c the number of rows so far
 that carry it: inversely to how frequent it is for its weight. With p ∝ w² / c the counts grow as c ∝ w, so in the long
-run rows have labels in the ratio of the weights. Where only a share a of the rows with a label is accepted, its count is
-lower by √a alone, instead of by a. (Dial-insight, arXiv 2403.09167, draws labels by weights that balance; how the
-weights are made it does not say.)
+run rows have labels in the ratio of the weights. Where only a share a of the rows with a label is accepted, its count
+is √a of that, and not a. (Dial-insight, arXiv 2403.09167, draws labels by weights that balance; how the weights are
+made it does not say.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from belle.documents import parse_toml, read_document
 from belle.errors import KnownError

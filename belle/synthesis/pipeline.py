@@ -61,6 +61,7 @@ class RunCounts:
     Attributes:
         requests: replies by step.
         failed: requests without a reply.
+        unproposed: proposals among them, which a later run asks for again.
         unread: proposals in which there was nothing to read.
         whole: proposals that were read to their end.
         candidates: rows that were proposed.
@@ -73,6 +74,7 @@ class RunCounts:
 
     requests: Counter[Step] = field(default_factory=Counter)
     failed: int = 0
+    unproposed: int = 0
     unread: int = 0
     whole: int = 0
     candidates: int = 0
@@ -108,7 +110,7 @@ class RowPipeline:
 
     Attributes:
         counts: see there.
-        barren: replies in a row, up to now, that brought nothing.
+        barren: replies in a row, up to now, that brought no question with its answer.
     """
 
     def __init__(
@@ -213,7 +215,9 @@ class RowPipeline:
     def _take_proposal(self, reply: StepReply) -> None:
         self._under_way.discard(reply.id)
         before = len(self._waiting) + self.counts.accepted + self.counts.surplus
-        if not reply.failed:
+        if reply.failed:
+            self.counts.unproposed += 1
+        else:
             self._proposed.add(reply.id)
             reading = self._maker.read(reply)
             self.counts.left_out.update(reading.left_out)
@@ -285,7 +289,9 @@ class RowPipeline:
         """Ask what is still missing, or accept the row."""
         if not draft.is_answered:
             self._open_ask(self._ask_answer(draft))
-        elif self._options.agree and "agreement" not in draft.columns:
+            return
+        self.barren = 0  # it becomes a row, whatever is said about it
+        if self._options.agree and "agreement" not in draft.columns:
             for number in range(self._options.agree):
                 self._open_ask(self._ask_again(draft, number))
         elif self._options.judges and "judge" not in draft.columns:
@@ -298,7 +304,6 @@ class RowPipeline:
 
     def _accept(self, draft: RowDraft) -> None:
         del self._waiting[draft.id]
-        self.barren = 0
         if self.has_enough:
             self.counts.surplus += 1
             return

@@ -24,8 +24,9 @@ from belle.synthesis.asks import Ask, StepReply
 from belle.synthesis.journal import ReplyJournal
 from belle.synthesis.pipeline import RowPipeline, RunCounts
 
-Ending = Literal["complete", "spent", "barren"]
-"""How a run ends: with all rows, at its spending limit, or after many replies that brought nothing."""
+Ending = Literal["complete", "spent", "barren", "unanswered"]
+"""How a run ends: with all rows, at its spending limit, after many replies that brought nothing, or without a reply to
+some of its proposals."""
 
 _REQUESTS_IN_ROUND = 512
 _ROW_START = b'{"id": "'
@@ -49,12 +50,18 @@ class RowFile:
 
     Args:
         path: JSON Lines; rows that are there stay.
+        replies: the file of the replies that they are from. Without it nothing tells the rows that are there from those
+            of another run, which have the same ids.
 
-    Raises KnownError ("not_generated" for a file with other rows, "disk_full", "folder_not_writable").
+    Raises KnownError ("not_generated" for a file with other rows, "replies_missing", "disk_full",
+    "folder_not_writable").
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, replies: Path) -> None:
         self._ids = set(_generated_ids(path))
+        if self._ids and not (replies.exists() and replies.stat().st_size):
+            message = f"{path} has {len(self._ids):,} rows, and {replies} with the replies they are from is missing."
+            raise KnownError("replies_missing", message, "Bring it back, or give another file for the output.")
         self._file = JsonLines(path, lambda _: None)
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -143,7 +150,11 @@ class GenerationRun:
     def _ending(self) -> Ending:
         if self._pipeline.has_enough:
             return "complete"
-        return "spent" if self._is_spent() else "barren" if self._is_barren() else "complete"
+        if self._is_spent():
+            return "spent"
+        if self._is_barren():
+            return "barren"
+        return "unanswered" if self._pipeline.counts.unproposed else "complete"
 
     def _ask_all(self, answerer: ModelAnswerer, draw: Callable[[], Ask | None]) -> None:
         first = self._draw(draw)

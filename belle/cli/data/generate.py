@@ -148,7 +148,7 @@ def _evaluation(arguments: argparse.Namespace) -> EvaluationSet | None:
 
 @contextmanager
 def _closing_rows(path: Path) -> Iterator[RowFile]:
-    file = RowFile(path)
+    file = RowFile(path, _replies_of(path))
     try:
         yield file
     finally:
@@ -159,16 +159,20 @@ def _closing_rows(path: Path) -> Iterator[RowFile]:
 def _closing_journal(
     arguments: argparse.Namespace, sources: _Sources, models: GenerationModels, pipeline: RowPipeline
 ) -> Iterator[ReplyJournal]:
-    path = arguments.output.with_name(f"{arguments.output.name}.replies")
-    journal = ReplyJournal(path, _identity(arguments, sources, models), pipeline.take)
+    identity = _identity(arguments, sources, models)
+    journal = ReplyJournal(_replies_of(arguments.output), identity, pipeline.take)
     try:
         yield journal
     finally:
         journal.close()
 
 
+def _replies_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.replies")
+
+
 def _identity(arguments: argparse.Namespace, sources: _Sources, models: GenerationModels) -> dict[str, Any]:
-    """What the rows depend on; a run with another --n, budget or patience goes on with the same replies."""
+    """What the rows depend on; a run with another --n, budget or --give-up goes on with the same replies."""
     names = ("kind", "language", "per_request", "examples", "evolve", "turns", "temperature", "answer_temperature")
     more = ("max_tokens", "seed", "near", "shortest", "longest", "supported", "agree", "allow_own_evaluation")
     return {
@@ -258,4 +262,6 @@ def _why(arguments: argparse.Namespace, counts: RunCounts, ending: Ending, rows:
         reason = max(counts.left_out, key=lambda name: counts.left_out[name], default="no-reply")
         said = f"The last {arguments.give_up:,} replies brought nothing; most often {REASONS[reason]}."
         return f"{said} A larger model may do better; the same command tries again."
+    if ending == "unanswered":
+        return f"{counts.unproposed:,} proposals have no reply. The same command asks for them again."
     return "All passages are asked about." if counts.accepted < (rows or 1) else ""

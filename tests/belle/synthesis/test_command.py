@@ -15,7 +15,7 @@ from belle.data.read import read_rows
 from belle.data.rows import Conversation
 from belle.data.trainable import untrainable
 from tests.belle.synthesis.author import han, tasks, wants, write
-from tests.support.chat_server import Response, answer, chat_server
+from tests.support.chat_server import Response, answer, chat_server, complaint
 
 PASSAGE = "青石桥建于一八七四年，由三百名石匠用六年时间凿成，桥长九十六米，共有七孔。" * 2
 
@@ -24,8 +24,10 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def generate(url: str, out: Path, kind: str = "instructions", *words: str) -> int:
-    return main(["data", "generate", kind, "--url", url, "--model", "m", "-o", str(out), *words])
+def generate(url: str, out: Path, kind: str = "instructions", *words: str, own_evaluation: bool = False) -> int:
+    # Our own evaluations take half a second to read.
+    free = () if own_evaluation else ("--allow-own-evaluation",)
+    return main(["data", "generate", kind, "--url", url, "--model", "m", "-o", str(out), *free, *words])
 
 
 @pytest.fixture
@@ -104,6 +106,18 @@ def test_a_passage_whose_reply_cannot_be_read_has_a_second_turn_and_no_third(out
         assert len(server.bodies) == 6
 
 
+def test_a_passage_without_a_reply_is_said_and_asked_about_by_the_next_run(
+    out: Path, passages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = itertools.chain([True], itertools.repeat(False))
+    with chat_server(lambda body: complaint(400, "busy") if next(refused) else write(body)) as server:
+        assert generate(server.url, out, "qa", "--passages", str(passages)) == 1
+        assert "1 proposals have no reply" in capsys.readouterr().out and len(rows_of(out)) == 2
+        assert generate(server.url, out, "qa", "--passages", str(passages)) == 0
+        assert len(server.bodies) == 4
+    assert len(rows_of(out)) == 3
+
+
 def test_the_right_option_of_a_choice_is_not_always_the_first(out: Path, tmp_path: Path) -> None:
     texts = tmp_path / "texts.jsonl"
     texts.write_text("".join(json.dumps({"text": f"{PASSAGE}{han(i)}"}) + "\n" for i in range(12)), encoding="utf-8")
@@ -114,7 +128,8 @@ def test_the_right_option_of_a_choice_is_not_always_the_first(out: Path, tmp_pat
         options = ["A. 六年", "B. 七年", "C. 八年", "D. 九年"]
         single = {"form": "single", "options": options, "answer": "A", "reason": "用六年时间凿成"}
         true_false = {"form": "true-false", "options": ["对", "错"], "answer": "A", "reason": "共有七孔"}
-        entries = [entry | {"question": han(next(counter))} for entry in (single, true_false, single | {"answer": "E"})]
+        wrong = [single | {"answer": named} for named in ("E", "AB", "")]
+        entries = [entry | {"question": han(next(counter))} for entry in (single, true_false, *wrong)]
         return answer(json.dumps({"questions": entries}, ensure_ascii=False))
 
     with chat_server(script) as server:
@@ -126,6 +141,24 @@ def test_the_right_option_of_a_choice_is_not_always_the_first(out: Path, tmp_pat
     assert len(letters) > 1
     for row in singles:
         assert f"\n{row['output'][3]}. 六年" in row["instruction"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["选项A说用六年时间凿成", "用六年时间凿成，所以 A 项对", "用六年时间凿成，而 B 不对"]
+)
+def test_options_that_the_reason_names_by_their_letters_keep_their_order(
+    out: Path, passages: Path, reason: str
+) -> None:
+    single = {"form": "single", "options": ["六年", "七年", "八年", "九年"], "answer": "A", "reason": reason}
+    counter = itertools.count()
+
+    def script(_: dict[str, Any]) -> Response:
+        entries = [single | {"question": han(next(counter))} for _ in range(6)]
+        return answer(json.dumps({"questions": entries}, ensure_ascii=False))
+
+    with chat_server(script) as server:
+        assert generate(server.url, out, "choices", "--passages", str(passages), "--supported", "0") == 0
+    assert {row["output"].splitlines()[0] for row in rows_of(out)} == {"答案：A"} and len(rows_of(out)) == 18
 
 
 def test_rewritings_name_their_parents(out: Path) -> None:
@@ -163,7 +196,8 @@ def test_questions_of_evaluations_do_not_become_rows(
         return answer(reply) if reply else write(body)
 
     with chat_server(script) as server:
-        assert generate(server.url, out, "instructions", "--n", "3", "--against", str(evaluation)) == 0
+        words = ("--n", "3", "--against", str(evaluation))
+        assert generate(server.url, out, "instructions", *words, own_evaluation=True) == 0
     assert "      2  it holds a question of an evaluation" in capsys.readouterr().out
     assert not {own, question} & {row["instruction"] for row in rows_of(out)}
 

@@ -27,7 +27,9 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def words_for(url: str, out: Path, *words: str) -> list[str]:
-    return ["data", "generate", "instructions", "--url", url, "--model", "m", "-o", str(out), *words]
+    # Our own evaluations take half a second to read.
+    asked = ["data", "generate", "instructions", "--url", url, "--model", "m", "--allow-own-evaluation"]
+    return [*asked, "-o", str(out), *words]
 
 
 @pytest.fixture
@@ -108,6 +110,18 @@ def test_whole_tasks_of_a_reply_that_is_cut_are_taken_and_marked(out: Path) -> N
     with chat_server(script) as server:
         assert main(words_for(server.url, out, "--n", "4")) == 0
     assert {row["parsed"] for row in rows_of(out)} == {False}
+
+
+def test_answers_that_are_left_out_now_and_then_do_not_end_a_run_before_the_judge_has_its_turn(out: Path) -> None:
+    numbers = itertools.count()
+
+    def script(body: dict[str, Any]) -> Response:
+        is_refused = not wants(body) and next(numbers) % 3 == 0
+        return answer("作为一个AI语言模型，我无法回答。") if is_refused else write(body)
+
+    with chat_server(script) as server:
+        assert main(words_for(server.url, out, "--n", "30", "--give-up", "6", "--judge", "itself")) == 0
+    assert len(rows_of(out)) == 30
 
 
 def test_requests_that_a_server_refuses_end_the_run_and_are_counted(
@@ -222,6 +236,19 @@ def test_a_run_that_is_interrupted_says_where_it_is_and_goes_on(out: Path) -> No
         assert "Interrupted: " in said and "The same command goes on." in said and "Traceback" not in said
         assert main(words) == 0
     assert len(rows_of(out)) == 60
+
+
+def test_rows_whose_replies_are_gone_are_not_taken_for_those_of_another_run(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chat_server(write) as server:
+        assert main(words_for(server.url, out, "--n", "2")) == 0
+        out.with_name("rows.jsonl.replies").unlink()
+        before, asked = out.read_bytes(), len(server.bodies)
+        assert main(words_for(server.url, out, "--n", "2", "--seed", "2")) == 2
+        assert len(server.bodies) == asked
+    assert "rows.jsonl.replies" in capsys.readouterr().err
+    assert out.read_bytes() == before and not out.with_name("rows.jsonl.replies").exists()
 
 
 def test_another_run_and_foreign_rows_are_not_overwritten(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
