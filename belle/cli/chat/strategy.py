@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
 
 from belle.cli.chat.answer import Answered, stopping_at_interrupt
 from belle.cli.chat.settings import AnswerSettings
@@ -11,13 +10,13 @@ from belle.cli.chat.transcript import ChatMessage, Transcript
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
 from belle.dialogue.blocking import TurnDriver
-from belle.dialogue.conversation import Example, Resources, dialogue_of
+from belle.dialogue.conversation import Resources, dialogue_of
 from belle.dialogue.events import AnswerText, FactChanged, Mind, Provisional, StepText
-from belle.dialogue.recall import nearest
+from belle.dialogue.recall import SavedAnswers, chats_tool, recall_of
 from belle.dialogue.scratchpad import Scratchpad
 from belle.dialogue.tools.calculator import CALCULATOR
 from belle.dialogue.tools.calendar import calendar_tool
-from belle.dialogue.tools.search import SearchResult, TextSearch, search_tool
+from belle.dialogue.tools.search import TextSearch, search_tool
 from belle.dialogue.turn import DialogueTurn
 from belle.dialogue.turn_record import TurnRecord, TurnStop
 from belle.engine.process.blocking import BlockingEngine
@@ -29,26 +28,6 @@ RECORD = "dialogue"
 """The name in a message's `stats` of how its answer came about."""
 
 _REASONS: Mapping[TurnStop, StopReason] = {"length": "length", "stopped": "stopped"}
-
-
-class SavedAnswerLike(Protocol):
-    """An answer of another conversation."""
-
-    @property
-    def title(self) -> str:
-        """Of the conversation."""
-
-    @property
-    def question(self) -> str:
-        """What was asked."""
-
-    @property
-    def answer(self) -> str:
-        """What was answered."""
-
-
-SavedAnswers = Callable[[str], Sequence[SavedAnswerLike]]
-"""Finds saved answers that have to do with a text."""
 
 
 def resources_of(texts: Mapping[str, str], saved: SavedAnswers | None) -> Resources:
@@ -63,17 +42,7 @@ def resources_of(texts: Mapping[str, str], saved: SavedAnswers | None) -> Resour
         tools.append(search_tool("documents", TextSearch(texts).find))
     if saved is None:
         return Resources(tuple(tools))
-
-    def examples(text: str) -> list[Example]:
-        return [Example(one.question, one.answer) for one in saved(text)]
-
-    def chats(query: str) -> list[SearchResult]:
-        titles = {(one.question, one.answer): one.title for one in saved(query)}
-        found = nearest(lambda _: [Example(*pair) for pair in titles], query)
-        return [SearchResult(titles[one.question, one.answer], f"{one.question} → {one.answer}") for one in found]
-
-    tools.append(search_tool("chats", chats))
-    return Resources(tuple(tools), recall=lambda question: nearest(examples, question))
+    return Resources((*tools, chats_tool(saved)), recall_of(saved))
 
 
 class StrategyAnswerer:

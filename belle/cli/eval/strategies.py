@@ -72,7 +72,7 @@ def stepping_answerers(
         is_raise, is_duma = name == "raise", name == "duma"
         resources = Resources(
             tools if name != "plain" else (),
-            (lambda question: nearest(lambda _: examples, question)) if is_raise else lambda _: [],
+            (lambda question: nearest(examples, question)) if is_raise else lambda _: [],
             arguments.steps,
         )
         digest = {"recall": _digest(arguments.recall)} if is_raise and arguments.recall else {}

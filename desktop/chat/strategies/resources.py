@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from belle.dialogue.conversation import Dialogue, Example, Resources, dialogue_of
-from belle.dialogue.recall import nearest
+from belle.dialogue.conversation import Dialogue, Resources, dialogue_of
+from belle.dialogue.recall import chats_tool, recall_of
 from belle.dialogue.tools.calculator import CALCULATOR
 from belle.dialogue.tools.calendar import calendar_tool
 from belle.dialogue.tools.search import SearchResult, search_tool
@@ -51,14 +51,6 @@ def resources_for(store: Store, conversation: StoredConversation, folder: str) -
         except StoreError:
             return []
 
-    def recall(question: str) -> list[Example]:
-        return nearest(lambda text: [Example(one.question, one.answer) for one in saved(text)], question)
-
-    def chats(query: str) -> list[SearchResult]:
-        titles: Mapping[tuple[str, str], str] = {(one.question, one.answer): one.title for one in saved(query)}
-        found = nearest(lambda _: [Example(*pair) for pair in titles], query)
-        return [SearchResult(titles[one.question, one.answer], f"{one.question} → {one.answer}") for one in found]
-
     def documents(query: str) -> list[SearchResult]:
         try:
             found = DocumentSearch(store.database).find(folder, query)
@@ -66,10 +58,8 @@ def resources_for(store: Store, conversation: StoredConversation, folder: str) -
             return []
         return [SearchResult(one.path, one.passage.text) for one in found]
 
-    tools = [CALCULATOR, calendar_tool(), search_tool("chats", chats)]
-    if folder:
-        tools.insert(2, search_tool("documents", documents))
-    return Resources(tuple(tools), recall)
+    tools = [CALCULATOR, calendar_tool(), *([search_tool("documents", documents)] if folder else []), chats_tool(saved)]
+    return Resources(tuple(tools), recall_of(saved))
 
 
 def _record(message: StoredMessage) -> TurnRecord | None:
