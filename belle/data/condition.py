@@ -53,17 +53,17 @@ def parse_condition(text: str) -> Condition:
     try:
         return _Parser(_tokens(text)).parse()
     except _ConditionError as error:
-        where = f", at character {error.place + 1}" if error.place < len(text) else ""
+        where = f", at character {error.position + 1}" if error.position < len(text) else ""
         message = f"The condition “{text[:200]}” cannot be read{where}: {error}."
         raise KnownError("bad_condition", message, "Such as: judge >= 0.7 and agreement >= 0.5") from None
 
 
 class _ConditionError(ValueError):
-    """What is wrong: a clause. Args: place: the character, from 0 on."""
+    """What is wrong: a clause. Args: position: the character, from 0 on."""
 
-    def __init__(self, message: str, place: int) -> None:
+    def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
-        self.place = place
+        self.position = position
 
 
 _Token = tuple[str, str, int]
@@ -74,14 +74,14 @@ def _tokens(text: str) -> list[_Token]:
     if len(text) > _LONGEST:
         raise _ConditionError(f"it is longer than {_LONGEST:,} characters", len(text))
     tokens: list[_Token] = []
-    place = 0
-    while text[place:].strip():
-        match = _TOKEN.match(text, place)
+    position = 0
+    while text[position:].strip():
+        match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            start = place + len(text[place:]) - len(text[place:].lstrip())
+            start = position + len(text[position:]) - len(text[position:].lstrip())
             raise _ConditionError(f"“{text[start : start + 20]}” is not part of a condition", start)
         tokens.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
-        place = match.end()
+        position = match.end()
     return [*tokens, ("end", "", len(text))]
 
 
@@ -95,9 +95,9 @@ class _Parser:
 
     def parse(self) -> Condition:
         condition = self._expression()
-        kind, text, place = self._tokens[self._index]
+        kind, text, position = self._tokens[self._index]
         if kind != "end":
-            raise _ConditionError(f"“{text}” comes where “and” or “or” should be", place)
+            raise _ConditionError(f"“{text}” comes where “and” or “or” should be", position)
         return condition
 
     def _expression(self) -> Condition:
@@ -142,13 +142,13 @@ class _Parser:
         return lambda record: _holds(_value(record, column), compare, wanted)
 
     def _column(self) -> tuple[str, ...]:
-        kind, text, place = self._next()
+        kind, text, position = self._next()
         if kind != "name" or text in _RESERVED:
-            raise _ConditionError("the name of a column is missing" + (f" before “{text}”" if text else ""), place)
+            raise _ConditionError("the name of a column is missing" + (f" before “{text}”" if text else ""), position)
         return tuple(text.split("."))
 
     def _scalar(self) -> Scalar:
-        kind, text, place = self._next()
+        kind, text, position = self._next()
         if kind == "number":
             return float(text)
         if kind == "text":
@@ -156,7 +156,7 @@ class _Parser:
         if kind == "name" and text in _CONSTANTS:
             return _CONSTANTS[text]
         said = "a value is missing" if kind == "end" else f"“{text}” is not a value; texts are written in quotes"
-        raise _ConditionError(said, place)
+        raise _ConditionError(said, position)
 
     def _takes(self, kind: str, text: str) -> bool:
         if self._tokens[self._index][:2] != (kind, text):

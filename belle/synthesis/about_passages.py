@@ -61,34 +61,34 @@ class PassageMaker:
         ask, schema = (
             (words.ask_questions, words.QA_SCHEMA) if self.kind == "qa" else (words.ask_choices, words.CHOICES_SCHEMA)
         )
-        told = ask(passage.text, questions_for(passage.text), self._labels.describe(labels), self._options.language)
+        messages = ask(passage.text, questions_for(passage.text), self._labels.describe(labels), self._options.language)
         context = {"passage": passage.id, "labels": labels, "seed": self._options.seed}
-        return Ask(name, "propose", told, self._options.proposals, schema, context)
+        return Ask(name, "propose", messages, self._options.proposals, schema, context)
 
     def read(self, reply: StepReply) -> ProposalReading:
         """As `RowMaker.read`."""
         passage = self._passages.find(reply.context.get("passage"))
-        found = objects_in(reply.text, words.QUESTIONS)
-        if passage is None or not found.objects:
+        parsed = objects_in(reply.text, words.QUESTIONS)
+        if passage is None or not parsed.objects:
             if passage is not None:
                 self._passages.unread(passage, reply.id)
             return ProposalReading(left_out=("not-json",))
         drafts: list[RowDraft] = []
         left_out: list[str] = []
-        for number, entry in enumerate(found.objects[: words.MOST_QUESTIONS], 1):
+        for number, entry in enumerate(parsed.objects[: words.MOST_QUESTIONS], 1):
             name = f"{reply.id}-{number}"
-            made = self._qa(entry, passage) if self.kind == "qa" else self._choice(entry, passage, name)
-            if isinstance(made, str):
-                left_out.append(made)
+            fields = self._qa(entry, passage) if self.kind == "qa" else self._choice(entry, passage, name)
+            if isinstance(fields, str):
+                left_out.append(fields)
                 continue
             draft = RowDraft(
                 name,
                 self.kind,
-                whole=found.whole,
+                whole=parsed.whole,
                 labels=labels_of(reply.context),
                 provenance=provenance(reply, passage=passage.id, source=passage.source),
                 passage=passage.text,
-                **made,
+                **fields,
             )
             drafts.append(draft)
         return ProposalReading(tuple(drafts), tuple(left_out))
@@ -121,8 +121,8 @@ class PassageMaker:
         asked = "\n".join((question, *(f"{words.LETTERS[i]}. {option}" for i, option in enumerate(options))))
         language = self._options.language
         answer = f"{_ANSWER[language]}{letter}\n{_REASON[language]}{reason}"
-        said = reason if is_true_false else f"{options[right]} {reason}"
-        return self._fields(asked, answer, passage, letter, support(said, passage.text))
+        claim = reason if is_true_false else f"{options[right]} {reason}"
+        return self._fields(asked, answer, passage, letter, support(claim, passage.text))
 
     def _fields(
         self, question: str, answer: str, passage: TextPassage, letter: str, supported: float

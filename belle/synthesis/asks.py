@@ -40,8 +40,8 @@ class Ask:
     @property
     def digest(self) -> str:
         """Of all that the reply depends on."""
-        told = repr(([dict(message) for message in self.messages], self.schema))
-        return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        text = repr(([dict(message) for message in self.messages], self.schema))
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
     def request(self) -> RowRequest:
         """As the clients and the engine take it."""

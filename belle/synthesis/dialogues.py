@@ -62,7 +62,7 @@ class DialogueMaker:
         labels = self._labels.draw(chance)
         turns = chance.randint(_FEWEST_TURNS, self._most_turns)
         seed = None if passage or not self._seeds else chance.choice(self._seeds)
-        told = words.ask_dialogue(
+        messages = words.ask_dialogue(
             turns,
             self._labels.describe(labels),
             self._options.language,
@@ -71,30 +71,30 @@ class DialogueMaker:
         )
         context: dict[str, Any] = {"labels": labels, "turns": turns, "seed": self._options.seed}
         context |= {"passage": passage.id} if passage else {"examples": [seed.id]} if seed else {}
-        return Ask(name, "propose", told, self._options.proposals, words.turns_schema(turns), context)
+        return Ask(name, "propose", messages, self._options.proposals, words.turns_schema(turns), context)
 
     def read(self, reply: StepReply) -> ProposalReading:
         """As `RowMaker.read`; the whole turns of a reply that is cut are taken."""
         context = reply.context
-        found = objects_in(reply.text, words.TURNS)
-        turns = dialogue_turns(found.objects)
+        parsed = objects_in(reply.text, words.TURNS)
+        turns = dialogue_turns(parsed.objects)
         passage = self._passages.find(context.get("passage"))
         if len(turns) < 2 * _FEWEST_TURNS:
             if passage is not None:
                 self._passages.unread(passage, reply.id)
-            return ProposalReading(left_out=("incomplete" if found.objects else "not-json",))
+            return ProposalReading(left_out=("incomplete" if parsed.objects else "not-json",))
         background: dict[str, Any] = {"passage": passage.id, "source": passage.source} if passage else {}
-        said = "\n".join(message.content for message in turns if message.role == "assistant")
+        answers = "\n".join(message.content for message in turns if message.role == "assistant")
         draft = RowDraft(
             f"{reply.id}-1",
             self.kind,
             tuple(turns),
-            whole=found.whole,
+            whole=parsed.whole,
             labels=labels_of(context),
             provenance=provenance(reply, examples=context.get("examples", []), **background),
             asked=tuple({"role": message.role, "content": message.content} for message in turns[:-1]),
             passage=passage.text if passage else "",
-            columns={"supported": round(support(said, passage.text), 3)} if passage else {},
+            columns={"supported": round(support(answers, passage.text), 3)} if passage else {},
         )
         return ProposalReading((draft,))
 

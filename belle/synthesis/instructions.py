@@ -26,6 +26,7 @@ from belle.synthesis.seeds import Task
 _MACHINE_MADE_SHARE = 4
 """One in so many examples."""
 
+_NO_INPUT = frozenset({"无", "空", "无输入", "none", "n/a", "no input", "empty"})
 _ENOUGH_MACHINE_MADE = 8
 _MOST_KEPT = 10_000
 """Accepted tasks that are kept to be shown and rewritten, an even draw of all."""
@@ -80,16 +81,16 @@ class InstructionMaker:
 
     def _ask_for_tasks(self, name: str, chance: random.Random, labels: Mapping[str, str]) -> Ask:
         shown = self._draw_examples(chance)
-        told = prompts.propose(shown, self._per_request, self._labels.describe(labels), self._options.language)
+        messages = prompts.propose(shown, self._per_request, self._labels.describe(labels), self._options.language)
         context = {"examples": [task.id for task in shown], "labels": labels, "seed": self._options.seed}
         schema = prompts.tasks_schema(self._per_request)
-        return Ask(name, "propose", told, self._options.proposals, schema, context)
+        return Ask(name, "propose", messages, self._options.proposals, schema, context)
 
     def _ask_to_evolve(self, name: str, parent: Task, chance: random.Random, labels: Mapping[str, str]) -> Ask:
         operation = chance.choice(list(prompts.OPERATIONS))
-        told = prompts.evolve(parent, operation, self._labels.describe(labels), self._options.language)
+        messages = prompts.evolve(parent, operation, self._labels.describe(labels), self._options.language)
         context = {"parent": asdict(parent), "operation": operation, "labels": labels, "seed": self._options.seed}
-        return Ask(name, "propose", told, self._options.proposals, prompts.TASK_SCHEMA, context)
+        return Ask(name, "propose", messages, self._options.proposals, prompts.TASK_SCHEMA, context)
 
     def _draw_examples(self, chance: random.Random) -> list[Task]:
         enough = len(self._made.tasks) >= _ENOUGH_MACHINE_MADE
@@ -101,35 +102,39 @@ class InstructionMaker:
 
     def read(self, reply: StepReply) -> ProposalReading:
         """As `RowMaker.read`."""
-        found = objects_in(reply.text, prompts.TASKS)
-        if not found.objects:
+        parsed = objects_in(reply.text, prompts.TASKS)
+        if not parsed.objects:
             return ProposalReading(left_out=("not-json",))
-        context = reply.context
-        parent = context.get("parent")
+        is_rewriting = "parent" in reply.context
         # A rewriting is one object and no list, so that only the end of the text says whether it is whole.
-        whole = not reply.is_cut if parent else found.whole
-        made_of: dict[str, Any] = {"examples": context.get("examples", [])}
-        if isinstance(parent, dict):
-            made_of = {"parent": parent["id"], "operation": context["operation"]}
-        depth = int(parent["depth"]) + 1 if isinstance(parent, dict) else 0
+        whole = not reply.is_cut if is_rewriting else parsed.whole
+        entries = parsed.objects[: 1 if is_rewriting else self._per_request]
         drafts = [
-            RowDraft(
-                f"{reply.id}-{number}",
-                self.kind,
-                (Message("user", Task("", instruction, text).question),),
-                whole=whole,
-                labels=labels_of(context),
-                provenance=provenance(reply, **made_of),
-                instruction=instruction,
-                input=text,
-                lacks_input=not text and speaks_of_material(instruction),
-                depth=depth,
-            )
-            for number, entry in enumerate(found.objects[: 1 if parent else self._per_request], 1)
-            if (instruction := text_field(entry, "instruction"))
-            for text in [_sound_input(text_field(entry, "input"))]
+            self._draft(reply, number, entry, whole=whole)
+            for number, entry in enumerate(entries, 1)
+            if text_field(entry, "instruction")
         ]
-        return ProposalReading(tuple(drafts), ("incomplete",) * (len(found.objects[: self._per_request]) - len(drafts)))
+        return ProposalReading(tuple(drafts), ("incomplete",) * (len(entries) - len(drafts)))
+
+    def _draft(self, reply: StepReply, number: int, entry: Mapping[str, Any], *, whole: bool) -> RowDraft:
+        instruction, material = text_field(entry, "instruction"), _sound_input(text_field(entry, "input"))
+        origin: dict[str, Any] = {"examples": reply.context.get("examples", [])}
+        depth = 0
+        if (parent := reply.context.get("parent")) is not None:
+            origin = {"parent": parent["id"], "operation": reply.context["operation"]}
+            depth = int(parent["depth"]) + 1
+        return RowDraft(
+            f"{reply.id}-{number}",
+            self.kind,
+            (Message("user", Task("", instruction, material).question),),
+            whole=whole,
+            labels=labels_of(reply.context),
+            provenance=provenance(reply, **origin),
+            instruction=instruction,
+            input=material,
+            lacks_input=not material and speaks_of_material(instruction),
+            depth=depth,
+        )
 
     def accepted(self, draft: RowDraft) -> None:
         """As `RowMaker.accepted`."""
@@ -155,14 +160,10 @@ class TaskSample:
         self._seen += 1
         if len(self.tasks) < self._size:
             self.tasks.append(task)
-        elif (place := self._chance.randrange(self._seen)) < self._size:
-            self.tasks[place] = task
+        elif (index := self._chance.randrange(self._seen)) < self._size:
+            self.tasks[index] = task
 
 
 def _sound_input(text: str) -> str:
     """An input, or "" where the model only says that there is none."""
-    return (
-        ""
-        if text.strip("（）()<>《》。. ").casefold() in ("无", "空", "无输入", "none", "n/a", "no input", "empty")
-        else text
-    )
+    return "" if text.strip("（）()<>《》。. ").casefold() in _NO_INPUT else text

@@ -124,8 +124,8 @@ def ask_dialogue(
     """Asks for a conversation of `turns` questions, with a passage or a task to begin from."""
     setting = _SETTING[language].format(labels=describe_labels(labels, language)) if labels else ""
     setting += _EXAMPLE[language].format(example=example) if example else ""
-    told = _DIALOGUE[language].format(turns=turns, setting=setting, facts=_FACTS[language] if passage else "")
-    return user_message((_PASSAGE[language].format(passage=passage) if passage else "") + told)
+    text = _DIALOGUE[language].format(turns=turns, setting=setting, facts=_FACTS[language] if passage else "")
+    return user_message((_PASSAGE[language].format(passage=passage) if passage else "") + text)
 
 
 def turns_schema(turns: int) -> Mapping[str, Any]:
@@ -135,12 +135,12 @@ def turns_schema(turns: int) -> Mapping[str, Any]:
 
 def ask_again(passage: str, question: str, language: TaskLanguage, *, letter: bool) -> Messages:
     """Asks a question about a passage that has an answer already, to compare."""
-    told = (_AGAIN_CHOICE if letter else _AGAIN)[language].format(question=question)
-    return user_message(_PASSAGE[language].format(passage=passage) + told)
+    text = (_AGAIN_CHOICE if letter else _AGAIN)[language].format(question=question)
+    return user_message(_PASSAGE[language].format(passage=passage) + text)
 
 
 def _about(
     passage: str, prompt: str, count: int, labels: Sequence[tuple[str, str]], language: TaskLanguage
 ) -> Messages:
-    told = _LABELS[language].format(labels=describe_labels(labels, language)) if labels else ""
-    return user_message(_PASSAGE[language].format(passage=passage) + prompt.format(count=count, labels=told))
+    constraint = _LABELS[language].format(labels=describe_labels(labels, language)) if labels else ""
+    return user_message(_PASSAGE[language].format(passage=passage) + prompt.format(count=count, labels=constraint))

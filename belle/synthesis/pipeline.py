@@ -318,8 +318,8 @@ class RowPipeline:
 
     def _ask_answer(self, draft: RowDraft) -> Ask:
         if draft.lacks_input:
-            told = prompts.instance(draft.instruction, self._asking.language)
-            return self._ask(draft, "answer", told, self._asking.answers, prompts.INSTANCE_SCHEMA)
+            messages = prompts.instance(draft.instruction, self._asking.language)
+            return self._ask(draft, "answer", messages, self._asking.answers, prompts.INSTANCE_SCHEMA)
         return self._ask(draft, "answer", prompts.user_message(draft.question), self._asking.answers)
 
     def _ask_again(self, draft: RowDraft, number: int) -> Ask:

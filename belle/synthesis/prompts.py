@@ -111,16 +111,16 @@ def list_schema(name: str, entry: Mapping[str, Any], least: int, most: int) -> M
 def propose(tasks: Sequence[Task], count: int, labels: Sequence[tuple[str, str]], language: TaskLanguage) -> Messages:
     """Asks for `count` tasks like some that exist."""
     examples = "\n".join(map(_shown, tasks))
-    told = _PROPOSE[language].format(examples=examples, count=count, labels=_labels(labels, language))
-    return user_message(told)
+    text = _PROPOSE[language].format(examples=examples, count=count, labels=_labels(labels, language))
+    return user_message(text)
 
 
 def evolve(task: Task, operation: str, labels: Sequence[tuple[str, str]], language: TaskLanguage) -> Messages:
     """Asks for a task that is made of another by one of `OPERATIONS`."""
-    told = _EVOLVE[language].format(
+    text = _EVOLVE[language].format(
         example=_shown(task), operation=OPERATIONS[operation][language], labels=_labels(labels, language)
     )
-    return user_message(told)
+    return user_message(text)
 
 
 def instance(instruction: str, language: TaskLanguage) -> Messages:

@@ -58,12 +58,12 @@ def rouge_l(one: str, other: str) -> float:
 
 def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
     """The length of the longest common subsequence, with one long number in place of a table (Hyyrö 2004)."""
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for index, word in enumerate(first):
-        places[word] = places.get(word, 0) | 1 << index
+        positions[word] = positions.get(word, 0) | 1 << index
     row = full = (1 << len(first)) - 1  # bit i is 0 where the subsequence grows with first[i]
     for word in second:
-        matches = row & places.get(word, 0)
+        matches = row & positions.get(word, 0)
         row = (row + matches | row - matches) & full
     return len(first) - row.bit_count()
 
@@ -95,8 +95,8 @@ def _conversation(draft: RowDraft) -> str:
     """What stands before the answer, as a judge reads it."""
     before = draft.messages[:-1]
     names = {"user": "用户", "assistant": "助手", "system": "系统"}
-    told = "\n".join(f"{names[message.role]}：{message.content}" for message in before)
-    question = before[0].content if len(before) == 1 else told
+    turns = "\n".join(f"{names[message.role]}：{message.content}" for message in before)
+    question = before[0].content if len(before) == 1 else turns
     return f"{draft.passage}\n\n{question}" if draft.passage else question
 
 

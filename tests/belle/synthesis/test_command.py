@@ -240,20 +240,9 @@ def test_a_judge_may_be_another_model_of_the_endpoints(out: Path, tmp_path: Path
 
 
 def test_the_starter_writes_what_it_can_and_the_run_ends(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [
-        "--language",
-        "en",
-        "--n",
-        "1",
-        "--max-tokens",
-        "60",
-        "--give-up",
-        "1",
-        "--parallel",
-        "1",
-        "--per-request",
-        "1",
-    ]
+    # Few tokens: the model reads and writes on one processor.
+    words = ["--language", "en", "--n", "1", "--give-up", "1", "--parallel", "1", "--per-request", "1"]
+    words += ["--examples", "1", "--max-tokens", "40", "--allow-own-evaluation"]
     status = main(["data", "generate", "instructions", "--writer", "starter", "-o", str(out), *words])
     shown = capsys.readouterr().out
     assert status in (0, 1) and "tokens: " in shown
