@@ -126,11 +126,14 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float], *
     n = len(items)
     if n == 0:
         return PairedDifference(math.nan, -1.0, 1.0, 1.0, 0)
-    value = float(differences.mean())
-    half = 0.0
-    if n > 1:
-        half = student_quantile(n - 1) * float(differences.std(ddof=1)) / math.sqrt(n)
-    return PairedDifference(value, max(-1.0, value - half), min(1.0, value + half), _sign_flip_p(differences, seed), n)
+    value, p = float(differences.mean()), _sign_flip_p(differences, seed)
+    if np.ptp(differences) < 1e-12:
+        # Alike differences have no spread. As many others may exist as Wilson's interval of none in n leaves room for,
+        # and any of them may be −1 or 1.
+        others = share_interval(0.0, n)[1]
+        return PairedDifference(value, value - others * (1 + value), value + others * (1 - value), p, n)
+    half = student_quantile(n - 1) * float(differences.std(ddof=1)) / math.sqrt(n)
+    return PairedDifference(value, max(-1.0, value - half), min(1.0, value + half), p, n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -146,10 +149,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def sign_test(gained: int, lost: int) -> float:
     """The exact two-sided p-value of so many changes in one direction and in the other, if both were as likely.
 
-    For right and wrong answers of two models to the same items this is McNemar's exact test.
+    For right and wrong answers of two models to the same items this is McNemar's exact test (1947):
+    2 Σ_{k ≤ min(gained, lost)} C(n, k) / 2ⁿ with n = gained + lost, at most 1.
     """
     n = gained + lost
-    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
+    # In integers of any size, so that thousands of items do not overflow or round.
+    ways, tail = 1, 0  # C(n, k), and their sum
+    for k in range(min(gained, lost) + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
     return min(1.0, 2 * tail / (1 << n))
 
 

@@ -44,10 +44,7 @@ def cohens_kappa(first: Sequence[int], second: Sequence[int], n_classes: int, *,
     if n == 0 or expected > 1 - 1e-12:
         return ScoreMean(math.nan, -1.0, 1.0, n)
     value = (observed - expected) / (1 - expected)
-    by_row, by_column = (
-        weights @ columns,
-        weights.T @ rows,
-    )  # [classes]
+    by_row, by_column = weights @ columns, weights.T @ rows  # [classes] each
     terms = weights * (1 - expected) - (by_row[:, None] + by_column[None, :]) * (1 - observed)
     spread = (shares * terms**2).sum() - (observed * expected - 2 * expected + observed) ** 2
     if n < 2 or spread < 1e-12:

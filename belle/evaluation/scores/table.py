@@ -6,6 +6,7 @@ together are one, “others”; *Score_w/o_others* is that over the eight withou
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreT
     for model in models:
         check_same_set(model.model, model.facts, items.digest, items.name)
         check_same_judge(model.model, model.facts, models[0].model, facts)
-    rows = sorted((_row(items, model) for model in models), key=lambda row: -row.average.value)
+    rows = sorted((_row(items, model) for model in models), key=_rank)
     by_name = {model.model: _scores(model) for model in models}
     pairs = {
         (first.model, second.model): paired_difference(by_name[first.model], by_name[second.model])
@@ -114,6 +115,11 @@ def _row(items: EvaluationItems, model: ModelScores) -> ModelMeans:
         sum(verdict.score is None for verdict in model.verdicts.values()),
         sum(item.id not in model.verdicts for item in items.items),
     )
+
+
+def _rank(row: ModelMeans) -> tuple[bool, float]:
+    """Sorts the best first, and models without any score last."""
+    return math.isnan(row.average.value), -row.average.value
 
 
 def _scores(model: ModelScores) -> dict[str, float]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from belle.evaluation.intervals import share_interval
+from belle.evaluation.intervals import share_interval, sign_test
 from belle.evaluation.tasks.answer_rules import Given, given_answer
 from belle.evaluation.tasks.items import Item
 from belle.evaluation.tasks.records import Score
@@ -18,20 +18,6 @@ from belle.evaluation.tasks.result import WAYS, Accuracy, CategoryPair, Change, 
 
 Answers = Mapping[Way, Mapping[str, Given]]
 """What a model answered, by way and by the item's id."""
-
-
-def mcnemar(lost: int, won: int) -> float:
-    """The two-sided p-value of McNemar's test (1947), exact: that `lost + won` fair coins fall at least as unevenly.
-
-    2 Σ_{k ≤ min(lost, won)} C(n, k) / 2ⁿ with n = lost + won, at most 1.
-    """
-    n = lost + won
-    # In integers of any size, so that thousands of items do not overflow or round.
-    ways, tail = 1, 0  # C(n, k), and their sum
-    for k in range(min(lost, won) + 1):
-        tail += ways
-        ways = ways * (n - k) // (k + 1)
-    return min(1.0, 2 * tail / (1 << n))
 
 
 def answers(items: Iterable[Item], scores: Mapping[str, Score]) -> Answers:
@@ -111,7 +97,7 @@ def _paired(pairs: Sequence[_Pair]) -> Paired:
     lost = sum(_kind(before, after) == "lost" for _, before, after in pairs)
     won = sum(_kind(before, after) == "won" for _, before, after in pairs)
     changed = sum(before.answer != after.answer for _, before, after in pairs)
-    return Paired(len(pairs), lost, won, changed, mcnemar(lost, won))
+    return Paired(len(pairs), lost, won, changed, sign_test(won, lost))
 
 
 def _kind(before: Given, after: Given) -> Literal["lost", "won", "other"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from belle.evaluation.intervals import (
     mean_of,
     paired_difference,
     share_interval,
+    sign_test,
     student_quantile,
 )
 
@@ -119,7 +121,53 @@ def test_p_is_exact_for_few_items() -> None:
 def test_a_model_is_no_better_than_itself() -> None:
     scores = {str(number): number / 10 for number in range(10)}
     same = paired_difference(scores, scores)
-    assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+    assert (same.value, same.p) == (0.0, 1.0)
+    assert same.low == -same.high < 0
+
+
+@pytest.mark.parametrize("change", [0.0, 1.0, -1.0, 0.25])
+def test_differences_that_are_all_alike_leave_room_for_others(change: float) -> None:
+    before = (1 - change) / 2
+    widths = []
+    for n in (1, 2, 10, 1000):
+        names = [str(number) for number in range(n)]
+        found = paired_difference(dict.fromkeys(names, before), dict.fromkeys(names, before + change))
+        assert -1 <= found.low <= found.value <= found.high <= 1
+        widths.append(found.high - found.low)
+    assert widths[0] > 1
+    assert widths == sorted(widths, reverse=True)
+    assert 0.003 < widths[-1] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "p"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+        (5, 0, 2 / 32),
+        (0, 6, 2 / 64),
+        (8, 2, 2 * (1 + 10 + 45) / 1024),
+        (3, 3, 1.0),
+        (15, 5, 2 * (1 + 20 + 190 + 1140 + 4845 + 15504) / 2**20),
+    ],
+)
+def test_the_sign_test_is_exact(lost: int, won: int, p: float) -> None:
+    assert sign_test(lost, won) == pytest.approx(p, rel=1e-12)
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_the_sign_test_is_the_binomial_test(lost: int, won: int) -> None:
+    n, tail, term = lost + won, Fraction(0), Fraction(1)
+    for k in range(min(lost, won) + 1):
+        tail += term
+        term = term * (n - k) / (k + 1)
+    assert sign_test(lost, won) == pytest.approx(float(min(Fraction(1), 2 * tail / 2**n)), rel=1e-12)
+    assert sign_test(lost, won) == sign_test(won, lost)
+
+
+def test_thousands_of_flips_are_still_exact() -> None:
+    assert sign_test(2000, 2000) == 1
+    assert 0 < sign_test(2200, 2000) < 0.01
 
 
 def test_a_clear_difference_is_told_from_chance() -> None:

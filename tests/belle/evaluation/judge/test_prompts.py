@@ -33,6 +33,13 @@ RUBRIC = EvaluationItem("b", "generation", ("写一首诗",), rubric=("押韵", 
         ("评分为 0.7 分", 0.7),
         ("Score: 0.9", 0.9),
         ("得分: 0.8。总之，得分: 0.8", 0.8),
+        ("得分（0-1）：0.8", 0.8),
+        ("**得分**（0 到 1 之间）: 0.4", 0.4),
+        ("得分（满分 1 分）：0.6", 0.6),
+        ("Score (0–1): 0.9", 0.9),
+        ("得分（0.8），有 1 处错误", 0.8),
+        ("<think>得分: 0.2？不，太低。</think>\n得分: 0.8", 0.8),
+        ("先想想，得分: 0.2？\n</think>\n\n得分: 0.8", 0.8),
     ],
 )
 def test_belles_form_is_read(reply: str, score: float) -> None:
@@ -50,6 +57,7 @@ def test_belles_form_is_read(reply: str, score: float) -> None:
         ),
         ("得分: 0.2 …… 得分: 0.9", "several scores"),
         ("抱歉，我不能评价。", "names no score"),
+        ("<think>得分: 0.2？还是", "names no score"),
     ],
 )
 def test_what_says_no_score_is_told(reply: str, problem: str) -> None:
@@ -71,6 +79,8 @@ def test_what_says_no_score_is_told(reply: str, problem: str) -> None:
         (PLAIN, "[1]", None),
         (PLAIN, 'The set {a, b} is right: {"score": 1} {}', 1.0),
         (PLAIN, '<think>{"score": 0} at first</think>\n{"score": 0.5}', 0.5),
+        (PLAIN, '<think>perhaps {"score": 0.5}, but', None),
+        (PLAIN, 'perhaps {"score": 0}\n</think>\n{"score": 0.5}', 0.5),
         (PLAIN, '{"score": 0.5} or {"reason": "no", "score": 0.5}', 0.5),
         (PLAIN, '{"score": 0.5}, no, {"score": 1}', None),
         (PLAIN, '{"reason": "the answer says {\\"score\\": 1}", "score": 0}', 0.0),

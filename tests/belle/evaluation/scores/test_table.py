@@ -87,6 +87,12 @@ def test_models_are_compared_on_the_items_that_both_have() -> None:
     assert pair.adjusted_p < 0.001
 
 
+def test_the_best_model_is_first_and_one_without_scores_last() -> None:
+    means = {"low": 0.2, "none": None, "high": 0.9, "middle": 0.5}
+    models = [model(name, {item.id: score for item in ITEMS.items}) for name, score in means.items()]
+    assert [row.model for row in score_table(ITEMS, models).rows] == ["high", "middle", "low", "none"]
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from belle.evaluation.tasks.items import Item
-from belle.evaluation.tasks.paired import mcnemar, model_figures
+from belle.evaluation.tasks.paired import model_figures
 from belle.evaluation.tasks.records import Score
 from belle.evaluation.tasks.result import Paired
-
-
-@pytest.mark.parametrize(
-    ("lost", "won", "p"),
-    [
-        (0, 0, 1.0),
-        (1, 0, 1.0),
-        (5, 0, 2 / 32),
-        (0, 6, 2 / 64),
-        (8, 2, 2 * (1 + 10 + 45) / 1024),
-        (3, 3, 1.0),
-        (15, 5, 2 * (1 + 20 + 190 + 1140 + 4845 + 15504) / 2**20),
-    ],
-)
-def test_mcnemar(lost: int, won: int, p: float) -> None:
-    assert mcnemar(lost, won) == pytest.approx(p, rel=1e-12)
-
-
-@given(st.integers(0, 400), st.integers(0, 400))
-def test_mcnemar_is_the_binomial_test(lost: int, won: int) -> None:
-    n, tail, term = lost + won, Fraction(0), Fraction(1)
-    for k in range(min(lost, won) + 1):
-        tail += term
-        term = term * (n - k) / (k + 1)
-    assert mcnemar(lost, won) == pytest.approx(float(min(Fraction(1), 2 * tail / 2**n)), rel=1e-12)
-    assert mcnemar(lost, won) == mcnemar(won, lost)
-
-
-def test_thousands_of_flips_are_still_exact() -> None:
-    assert mcnemar(2000, 2000) == 1
-    assert 0 < mcnemar(2200, 2000) < 0.01
-
 
 ITEMS = [
     *(Item(f"c{i}", f"q{i}", "B", "one" if i < 4 else "two", "en", ("w", "xx", "y", "z")) for i in range(6)),
