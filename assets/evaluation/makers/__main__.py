@@ -13,14 +13,14 @@ from assets.evaluation.makers.draft import Draft, identity
 
 OWN = Path(__file__).resolve().parent.parent / "own"
 
-MAKERS: Mapping[str, Sequence[Callable[[], Sequence[Draft]]]] = {
-    "closed qa": (closed_qa.drafts,),
-    "code": (code.drafts,),
-    "extract": (extract.drafts,),
-    "math": (math.drafts,),
-    "rewrite": (rewrite.drafts,),
+MAKERS: Mapping[str, Callable[[], Sequence[Draft]]] = {
+    "closed qa": closed_qa.drafts,
+    "code": code.drafts,
+    "extract": extract.drafts,
+    "math": math.drafts,
+    "rewrite": rewrite.drafts,
 }
-"""The makers of each class."""
+"""The maker of each class."""
 
 
 def files() -> dict[str, str]:
@@ -31,7 +31,7 @@ def files() -> dict[str, str]:
 def _lines(category: str) -> str:
     counts: Counter[str] = Counter()
     lines = []
-    for draft in (draft for maker in MAKERS[category] for draft in maker()):
+    for draft in MAKERS[category]():
         counts[draft.language] += 1
         row = draft.row(identity(category, draft.language, counts[draft.language]), category)
         lines.append(f"{json.dumps(row, ensure_ascii=False)}\n")

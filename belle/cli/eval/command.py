@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from belle.cli.arguments import input_file, input_path, output_file, output_folder, path_or_name, real, whole
+from belle.cli.eval.judges import add_judge_options
 from belle.cli.eval.models import ENDPOINTS_HELP, add_engine_options, add_server_options
 from belle.cli.eval.strategies import add_strategy_options
 from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
@@ -87,19 +88,11 @@ def _judge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=input_path, metavar="DIR", help="the folder of “belle eval run”")
     parser.add_argument("--set", required=True, metavar="SET", help="the set that was asked")
     parser.add_argument(
-        "--judge", type=path_or_name, metavar="MODEL", help="name of “belle models list”, or a GGUF file"
-    )
-    parser.add_argument(
-        "--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: our own prompts)"
-    )
-    parser.add_argument(
         "--pairs",
         action="store_true",
         help="compare the models two by two, in both orders, instead of scoring each answer",
     )
     parser.add_argument("--against", metavar="NAME", help="compare each of the others with this one alone")
-    parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
-    parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     parser.add_argument(
         "--self-checks",
         type=whole(0),
@@ -107,8 +100,7 @@ def _judge(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="items of which right, wrong and empty answers are judged, too (default: 30)",
     )
-    add_server_options(parser, "a judge on a server")
-    add_engine_options(parser, "a judge here")
+    add_judge_options(parser)
 
 
 def _explain_endpoints(parser: argparse.ArgumentParser) -> None:
@@ -182,16 +174,7 @@ def _page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", dest="browser", action="store_false", help="print the address, and open no browser"
     )
-    parser.add_argument(
-        "--judge", type=path_or_name, metavar="MODEL", help="name of “belle models list”, or a GGUF file"
-    )
-    parser.add_argument(
-        "--prompts", type=input_file, metavar="FILE", help="BELLE's eval_prompt.json (default: our own prompts)"
-    )
-    parser.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each reply (default: 1024)")
-    parser.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
-    add_server_options(parser, "a judge on a server", batches=False)
-    add_engine_options(parser, "a judge here")
+    add_judge_options(parser, batches=False)
 
 
 _COMMANDS = {

@@ -9,17 +9,16 @@ from belle import environment
 from belle.cli.eval.folders import answers_by_model, run_facts
 from belle.cli.eval.judge_pairs import compare, model_pairs
 from belle.cli.eval.judge_progress import reply_counter
-from belle.cli.eval.models import file_name, is_checkpoint, open_models
+from belle.cli.eval.judges import judge_decoding, judge_prompts, open_judge
+from belle.cli.eval.models import file_name, is_checkpoint
 from belle.cli.terminal import Terminal
-from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.items.read import read_set
-from belle.evaluation.judge.prompts import JudgePrompts, OwnPrompts, read_belle_prompts
 from belle.evaluation.judge.scores import write_scores
 from belle.evaluation.judge.self_checks import known_answers
-from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict
+from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict, known_scores
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,10 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.judge} is a checkpoint, which cannot be held to the JSON of a verdict.",
             "Convert it with “belle convert” and name the GGUF, or name a server that has loaded it.",
         )
-    models = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
-    if len(models) != 1:
-        raise KnownError("usage", "There has to be one judge.", "Give --judge MODEL, or --url with --model.")
-    with models[0] as judge:
+    with open_judge(arguments, terminal) as judge:
         if pairs:
             return compare(judge, pairs, answers, arguments, terminal)
         return _score(judge, items, answers, arguments, terminal)
@@ -59,9 +55,9 @@ def _score(
     terminal: Terminal,
 ) -> int:
     """Score each answer by itself."""
-    prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
+    prompts = judge_prompts(arguments)
     path = arguments.folder / "verdicts" / f"{file_name(judge.name)}-{prompts.name}.jsonl"
-    judging = JudgeRun(judge, prompts, path, Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed))
+    judging = JudgeRun(judge, prompts, path, judge_decoding(arguments))
 
     def judged(name: str, group: Sequence[JudgedAnswer]) -> list[Verdict]:
         with reply_counter(terminal, judge.name, name, f"{len(group):,} answers", path) as count:
@@ -89,7 +85,7 @@ def _print_table(
     for name in items.classes:
         of_class = [verdict for verdict in verdicts if category[verdict.item] == name]
         by = {who: sum(verdict.by == who for verdict in of_class) for who in ("rules", "judge", "both")}
-        scores = [verdict.score for verdict in of_class if verdict.score is not None]
+        scores = known_scores(of_class)
         mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
         counts = f"{len(of_class):>9,}{by['rules']:>10,}{by['judge']:>10,}{by['both']:>9,}"
         counts += f"{len(of_class) - len(scores):>10,}"
@@ -102,7 +98,7 @@ def _print_table(
 def _print_checks(checks: Mapping[str, Sequence[Verdict]]) -> None:
     """What the judge says of answers whose worth is known."""
     for name, verdicts in checks.items():
-        scores = [verdict.score for verdict in verdicts if verdict.score is not None]
+        scores = known_scores(verdicts)
         if verdicts:
             mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
             unread = len(verdicts) - len(scores)

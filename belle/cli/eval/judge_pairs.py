@@ -8,9 +8,9 @@ from itertools import combinations
 
 from belle.cli.eval.folders import run_facts
 from belle.cli.eval.judge_progress import reply_counter
+from belle.cli.eval.judges import judge_decoding
 from belle.cli.eval.models import file_name
 from belle.cli.terminal import Terminal
-from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
 from belle.evaluation.judge.pair_file import ModelPair, pair_file, write_pair
@@ -44,7 +44,7 @@ def compare(
 ) -> int:
     """Compare the models of each pair. Returns 1 when a comparison has no winner and is no tie; raises KnownError."""
     path = arguments.folder / "verdicts" / f"{file_name(judge.name)}-pairs.jsonl"
-    comparing = PairRun(judge, path, Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed))
+    comparing = PairRun(judge, path, judge_decoding(arguments))
     asked = run_facts(arguments.folder)
     complete = True
     for first, second in pairs:

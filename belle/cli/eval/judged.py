@@ -12,6 +12,7 @@ from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.pair_file import ModelPair, read_pair
 from belle.evaluation.judge.scores import ModelScores, read_scores
 from belle.evaluation.judge.verdicts import JudgedAnswer
+from belle.evaluation.scores.conditions import check_same_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,8 @@ def read_judged(folders: Sequence[Path], items: EvaluationItems, set_name: str) 
     judge = f"belle eval judge {folders[0]} --set {set_name} --judge MODEL"
     if not scores:
         raise KnownError("no_scores", f"{folders[0]} has no scores.", f"Judge first: {judge}")
-    for model in scores.values():
-        if model.facts.get("set") != items.digest:  # said in better words than of its answers
-            message = f"{model.model} was asked another set than {items.name}."
-            raise KnownError("scores_differ", message, "Give the set that was asked.")
+    for model in scores.values():  # said in better words than of its answers
+        check_same_set(model.model, model.facts, items.digest, items.name)
     for folder in folders:
         answers |= answers_by_model(folder, items)
     _check_answers(scores, pairs, answers)

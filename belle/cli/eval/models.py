@@ -98,46 +98,64 @@ def open_models(
 
     `prompt_cache` is as of `belle.engine.process.commands.Load`. Raises KnownError.
     """
-    by_model: dict[str, list[Endpoint]] = defaultdict(list)
-    for endpoint in read_endpoints(arguments.endpoints) if arguments.endpoints else []:
-        by_model[endpoint.model].append(endpoint)
-    if arguments.key and not arguments.url:
-        raise KnownError("usage", "--key belongs to --url.", "A file of --endpoints names the key of each server.")
-    if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
-        message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
-        raise KnownError("usage", message, "Give the name of the model there.")
+    _check_options(arguments)
+    by_model = _endpoints(arguments)
+    if not (models or by_model or arguments.model):
+        raise KnownError("usage", "There is no model to ask.", "Name a model, or give --url or --endpoints.")
     named = [_name_of(model) for model in models]
     _check_distinct([*named, *{*by_model, *([arguments.model] if arguments.model else [])}])
     if arguments.batch_out:
         yield _batch_writer(arguments.model, arguments.batch_out)
     elif arguments.batch_in:
         yield _batch_reader(arguments.model, arguments.batch_in, terminal)
-    elif arguments.url:
-        by_model[arguments.model].append(endpoint_at(arguments.url, arguments.model, key=arguments.key))
-    if not (models or by_model or arguments.model):
-        raise KnownError("usage", "There is no model to ask.", "Name a model, or give --url or --endpoints.")
-    if arguments.max_cost is not None and not all(one.has_price for ones in by_model.values() for one in ones):
-        message = "--max-cost is given, and there is an endpoint without a price."
-        raise KnownError("usage", message, "Give the prices in the file of --endpoints, or --max-total-tokens.")
     files = [None if is_checkpoint(model) else resolve(model).path for model in models]
     for model, name, path in zip(models, named, files, strict=True):
         if path is None:
             yield _checkpoint_answerer(model, name, arguments, terminal)
-            continue
-        yield engine_answerer(
-            path,
-            name=name,
-            template=arguments.template,
-            n_ctx=arguments.ctx or _CTX_EACH * arguments.parallel,
-            threads=arguments.threads,
-            parallel=arguments.parallel,
-            prompt_cache=prompt_cache,
-            on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
-            on_safer_mode=lambda: terminal.note(say("safer_mode")),
-        )
+        else:
+            yield _engine_answerer(path, name, arguments, terminal, prompt_cache)
     limit, tally = SpendingLimit(arguments.max_total_tokens, arguments.max_cost), Tally()
     for endpoints in by_model.values():
         yield nullcontext(ServerAnswerer(endpoints, limit, terminal.note, tally=tally))
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Raise KnownError ("usage") where an option is without the one that it belongs to."""
+    if arguments.key and not arguments.url:
+        raise KnownError("usage", "--key belongs to --url.", "A file of --endpoints names the key of each server.")
+    if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
+        message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
+        raise KnownError("usage", message, "Give the name of the model there.")
+
+
+def _endpoints(arguments: argparse.Namespace) -> dict[str, list[Endpoint]]:
+    """The servers of the command line, by the model that they offer. Raises KnownError."""
+    endpoints = read_endpoints(arguments.endpoints) if arguments.endpoints else []
+    if arguments.url:
+        endpoints.append(endpoint_at(arguments.url, arguments.model, key=arguments.key))
+    if arguments.max_cost is not None and not all(endpoint.has_price for endpoint in endpoints):
+        message = "--max-cost is given, and there is an endpoint without a price."
+        raise KnownError("usage", message, "Give the prices in the file of --endpoints, or --max-total-tokens.")
+    by_model: dict[str, list[Endpoint]] = defaultdict(list)
+    for endpoint in endpoints:
+        by_model[endpoint.model].append(endpoint)
+    return by_model
+
+
+def _engine_answerer(
+    path: Path, name: str, arguments: argparse.Namespace, terminal: Terminal, prompt_cache: int
+) -> AbstractContextManager[ModelAnswerer]:
+    return engine_answerer(
+        path,
+        name=name,
+        template=arguments.template,
+        n_ctx=arguments.ctx or _CTX_EACH * arguments.parallel,
+        threads=arguments.threads,
+        parallel=arguments.parallel,
+        prompt_cache=prompt_cache,
+        on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
+        on_safer_mode=lambda: terminal.note(say("safer_mode")),
+    )
 
 
 def is_checkpoint(model: str) -> bool:

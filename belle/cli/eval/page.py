@@ -14,15 +14,14 @@ from pathlib import Path
 
 from belle import environment
 from belle.cli.eval.folders import answers_by_model
-from belle.cli.eval.models import file_name, open_models
+from belle.cli.eval.judges import judge_decoding, judge_prompts, open_judge
+from belle.cli.eval.models import file_name
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer, StoppableAnswerer
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.items.read import read_set
-from belle.evaluation.judge.prompts import JudgePrompts, OwnPrompts, read_belle_prompts
 from belle.evaluation.judge.verdicts import JudgedAnswer
 
 
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     answers = _answers(arguments.folder, items)
     by = _person(arguments.by)
     decisions = Decisions(_anchor_file(arguments), items.digest, by)
-    prompts: JudgePrompts = read_belle_prompts(arguments.prompts) if arguments.prompts else OwnPrompts()
+    prompts = judge_prompts(arguments)
 
     def on_ready(address: str, address_for_once: str) -> None:
         terminal.clear()
@@ -48,10 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
             webbrowser.open(address_for_once)
 
     with _judge(arguments, terminal) as answerer, _reply_folder(arguments.folder) as folder:
-        decoding = Decoding(max_tokens=arguments.max_tokens, seed=arguments.seed)
-        judge = (
-            PageJudge(answerer, prompts, folder / f"page-{file_name(answerer.name)}", decoding) if answerer else None
-        )
+        judge = None
+        if answerer:
+            replies = folder / f"page-{file_name(answerer.name)}"
+            judge = PageJudge(answerer, prompts, replies, judge_decoding(arguments))
         finder = CaseFinder(items, answers, by)
         serve_page(finder, decisions, prompts, judge, port=arguments.port, on_ready=on_ready)
     return 0
@@ -92,10 +91,7 @@ def _judge(arguments: argparse.Namespace, terminal: Terminal) -> Iterator[Stoppa
     if not (arguments.judge or arguments.url or arguments.endpoints or arguments.model):
         yield None
         return
-    judges = list(open_models([arguments.judge] if arguments.judge else [], arguments, terminal))
-    if len(judges) != 1:
-        raise KnownError("usage", "There has to be one judge.", "Give --judge MODEL, or --url with --model.")
-    with judges[0] as judge:
+    with open_judge(arguments, terminal) as judge:
         yield _stoppable(judge)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from belle.errors import KnownError
 from belle.evaluation.answers.answerer import EngineAnswerer, ModelAnswerer
 from belle.evaluation.answers.strategy import SteppingAnswerer
 from belle.evaluation.answers.turn_costs import CostMean, TurnCosts, turn_costs
+from belle.evaluation.sources.model_files import sha256
 
 PROMPT_CACHE = 512 << 20
 """Bytes: the prompts of conversations, and of both of DUMA's minds, take turns in one context."""
@@ -75,7 +76,7 @@ def stepping_answerers(
             (lambda question: nearest(examples, question)) if is_raise else lambda _: [],
             arguments.steps,
         )
-        digest = {"recall": _digest(arguments.recall)} if is_raise and arguments.recall else {}
+        digest = {"recall": sha256(arguments.recall)} if is_raise and arguments.recall else {}
         yield SteppingAnswerer(name, model, slow if is_duma else None, resources, digest)
 
 
@@ -109,9 +110,9 @@ def _lines(costs: Mapping[str, TurnCosts]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _cell(mean: CostMean) -> str:
-    if mean.value != mean.value:  # NaN: of no turn
+    if math.isnan(mean.value):  # of no turn
         return "–"
-    half = "" if mean.half == float("inf") else f" ± {mean.half:,.2f}"
+    half = "" if math.isinf(mean.half) else f" ± {mean.half:,.2f}"
     return f"{mean.value:,.2f}{half}"
 
 
@@ -130,8 +131,3 @@ def _examples(path: Path) -> list[Example]:
     rows = islice(read_rows(path, "conversation"), _MOST_EXAMPLES)
     pairs = ([message for message in row.messages if message.role != "system"][:2] for row in rows)
     return [Example(pair[0].content, pair[1].content) for pair in pairs if len(pair) == 2]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -126,6 +126,11 @@ def _check_row(row: Mapping[str, Any]) -> None:
         raise ValueError("not an outcome")
 
 
+def answer_text(row: Mapping[str, Any]) -> str:
+    """The text of the answer in a row of an answer file: of its first choice."""
+    return str(row["choices"][0]["text"])
+
+
 def answer_facts(path: Path) -> dict[str, Any]:
     """What the answers in a file depend on; empty when it is not a file of answers. Raises OSError."""
     facts = next(read_rows(path), {}).get("run")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from belle.clients.chat.answer_file import AnswerFile, RowShard
+from belle.clients.chat.answer_file import AnswerFile, RowShard, answer_text
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.replies import ChatReply
 from belle.clients.chat.requests import Decoding, RowRequest
@@ -84,7 +84,7 @@ def answer_set(
     mine = list(options.shard.of(items.items))
     file = AnswerFile(path, {"set": items.digest, **answerer.identity, **options.identity}, keep_existing=True)
     progress = RunProgress(sum(len(item.turns) for item in mine))
-    texts = {str(row["id"]): _text(row) for row in file.existing}
+    texts = {str(row["id"]): answer_text(row) for row in file.existing}
     records = {str(row["id"]): row["record"] for row in file.existing if "record" in row}
 
     def take(request: RowRequest, outcome: ChatReply | RequestError) -> None:
@@ -113,11 +113,6 @@ def answer_set(
 def turn_id(item: EvaluationItem, turn: int) -> str:
     """The id of the answer to a turn of an item; 1 is the first."""
     return f"{item.id}/{turn}"
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    """The answer in a row of an answer file."""
-    return str(row["choices"][0]["text"])
 
 
 def _requests(

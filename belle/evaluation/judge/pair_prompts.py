@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from belle.evaluation.items.item import EvaluationItem
-from belle.evaluation.judge.prompts import LONGEST_REASON, JudgePrompt, JudgeReplyError, reason_in, reply_object
+from belle.evaluation.judge.prompts import (
+    JudgePrompt,
+    JudgeReplyError,
+    json_prompt,
+    prompt_part,
+    reason_in,
+    reply_object,
+    rubric_lines,
+)
 from belle.evaluation.judge.verdicts import JudgedAnswer
 from belle.texts import short_repr
 
@@ -29,15 +37,8 @@ _END = (
     '先用一两句话说明理由，再给出判断。只输出 JSON：{"reason": 理由, "better": "1"、"2" 或 "tie"}，'
     '其中 "1" 表示回答一更好，"2" 表示回答二更好，"tie" 表示两个一样好。'
 )
-_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "reason": {"type": "string", "maxLength": LONGEST_REASON},
-        "better": {"type": "string", "enum": ["1", "2", "tie"]},
-    },
-    "required": ["reason", "better"],
-    "additionalProperties": False,
-}
+_DECISION = "better"
+_SCHEMA: Mapping[str, Any] = {"type": "string", "enum": ["1", "2", "tie"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +58,26 @@ def pair_prompt(item: EvaluationItem, first: JudgedAnswer, second: JudgedAnswer)
     """
     parts = [_BEGINNING]
     if first.question == second.question:
-        parts.append(_part("问题", first.question))
+        parts.append(prompt_part("问题", first.question))
         shown = [first.text, second.text]
     else:
         shown = [f"{answer.question}\n助手：{answer.text}" for answer in (first, second)]
     if item.reference:
-        parts.append(_part("参考答案", item.reference))
-    parts += [_part(name, text) for name, text in zip(("回答一", "回答二"), shown, strict=True)]
+        parts.append(prompt_part("参考答案", item.reference))
+    parts += [prompt_part(name, text) for name, text in zip(("回答一", "回答二"), shown, strict=True)]
     if item.rubric:
-        told = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(item.rubric, 1))
-        parts.append(f"好的回答满足下列要求：\n{told}")
+        parts.append(f"好的回答满足下列要求：\n{rubric_lines(item)}")
     parts.append(_END)
-    return JudgePrompt(({"role": "user", "content": "\n\n".join(parts)},), _SCHEMA)
+    return json_prompt(parts, _DECISION, _SCHEMA)
 
 
 def read_pair_reply(reply: str) -> PairJudgement:
     """The judgement in a reply."""
     try:
-        value = reply_object(reply, "better")
+        value = reply_object(reply, _DECISION)
     except JudgeReplyError as error:
         return PairJudgement(None, problem=str(error))
-    reason, better = reason_in(value), value.get("better")
+    reason, better = reason_in(value), value.get(_DECISION)
     match better:
         case "1" | "2" | "tie":
             return PairJudgement(better, reason)
@@ -88,7 +88,3 @@ def pair_prompts_digest() -> str:
     """Of all that these prompts consist of."""
     item = EvaluationItem("", "", ("",), "-", ("-",))
     return pair_prompt(item, JudgedAnswer(item, "-", "-"), JudgedAnswer(item, "--", "-")).digest
-
-
-def _part(name: str, text: str) -> str:
-    return f"<{name}>\n{text}\n</{name}>"

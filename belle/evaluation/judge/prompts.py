@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ _BELLE_SCORE = re.compile(
     r"(\d+(?:\.\d+)?)\s*(?:(?:/|／|out of)\s*(\d+))?",
     re.IGNORECASE,
 )
-LONGEST_REASON = 160
+_LONGEST_REASON = 160
 """Characters; four times as many tokens at most, so that the decision comes before the end of the reply."""
 _OWN_BEGINNING = (
     "你是一位严格、公正的评审。下面是一个问题和一个模型的回答，请判断回答的质量。"
@@ -40,10 +40,17 @@ _OWN_BEGINNING = (
 
 @dataclass(frozen=True, slots=True)
 class JudgePrompt:
-    """What is sent, and the JSON schema of the reply; None where it is free text."""
+    """What a judge is sent.
+
+    Attributes:
+        messages: the conversation.
+        schema: of the reply in JSON; None where it is free text.
+        decision: the key of the reply's JSON that says what is decided; "" where it is free text.
+    """
 
     messages: tuple[Mapping[str, str], ...]
     schema: Mapping[str, Any] | None = None
+    decision: str = ""
 
     @property
     def digest(self) -> str:
@@ -125,15 +132,14 @@ class OwnPrompts:
 
     def prompt(self, item: EvaluationItem, question: str, answer: str) -> JudgePrompt:
         """As `JudgePrompts.prompt`."""
-        parts = [_OWN_BEGINNING, f"<问题>\n{question}\n</问题>"]
+        parts = [_OWN_BEGINNING, prompt_part("问题", question)]
         field: str
         schema: dict[str, Any]
         if item.reference:
-            parts.append(f"<参考答案>\n{item.reference}\n</参考答案>")
-        parts.append(f"<回答>\n{answer}\n</回答>")
+            parts.append(prompt_part("参考答案", item.reference))
+        parts.append(prompt_part("回答", answer))
         if item.rubric:
-            told = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(item.rubric, 1))
-            parts.append(f"请逐条判断回答是否满足下列要求：\n{told}")
+            parts.append(f"请逐条判断回答是否满足下列要求：\n{rubric_lines(item)}")
             parts.append('先用一两句话说明理由，再给出判断。只输出 JSON：{"reason": 理由, "met": [每条 true 或 false]}')
             n = len(item.rubric)
             field, schema = "met", {"type": "array", "items": {"type": "boolean"}, "minItems": n, "maxItems": n}
@@ -143,15 +149,7 @@ class OwnPrompts:
                 '先用一两句话说明理由，再给出分数。只输出 JSON：{"reason": 理由, "score": 0 到 1 之间的数}'
             )
             field, schema = "score", {"type": "number", "minimum": 0, "maximum": 1}
-        return JudgePrompt(
-            ({"role": "user", "content": "\n\n".join(parts)},),
-            {
-                "type": "object",
-                "properties": {"reason": {"type": "string", "maxLength": LONGEST_REASON}, field: schema},
-                "required": ["reason", field],
-                "additionalProperties": False,
-            },
-        )
+        return json_prompt(parts, field, schema)
 
     def read(self, reply: str, item: EvaluationItem) -> Judgement:
         """As `JudgePrompts.read`."""
@@ -201,16 +199,37 @@ def belle_score(reply: str) -> Judgement:
     return Judgement(scores.pop(), reply.strip())
 
 
+def prompt_part(name: str, text: str) -> str:
+    """A part of a prompt with its name around it, so that a judge sees where it ends."""
+    return f"<{name}>\n{text}\n</{name}>"
+
+
+def rubric_lines(item: EvaluationItem) -> str:
+    """The sentences of an item's rubric, numbered from 1, each in a line."""
+    return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(item.rubric, 1))
+
+
+def json_prompt(parts: Sequence[str], decision: str, schema: Mapping[str, Any]) -> JudgePrompt:
+    """A prompt that is answered with a JSON object: a reason, then the key `decision`, which follows `schema`."""
+    reply = {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "maxLength": _LONGEST_REASON}, decision: schema},
+        "required": ["reason", decision],
+        "additionalProperties": False,
+    }
+    return JudgePrompt(({"role": "user", "content": "\n\n".join(parts)},), reply, decision)
+
+
 class JudgeReplyError(ValueError):
     """What is wrong with a reply: a clause that follows “the judge ”."""
 
 
-def reply_object(reply: str, decision: str | None = None) -> dict[str, Any]:
+def reply_object(reply: str, decision: str) -> dict[str, Any]:
     """The JSON object in a reply, the last where there are several: judges like to say something around it.
 
     Args:
         reply: what came. What it thinks before is skipped.
-        decision: the key of what is decided; objects without it count only where none has it.
+        decision: as of `JudgePrompt`; objects without it count only where none has it.
 
     Raises JudgeReplyError, also where several objects decide differently: nobody knows which one is meant.
     """
@@ -221,7 +240,7 @@ def reply_object(reply: str, decision: str | None = None) -> dict[str, Any]:
         raise JudgeReplyError(
             "answers JSON that is not an object" if _is_json(text) else "answers something other than JSON"
         )
-    if any(value.get(decision or "") != deciding[-1].get(decision or "") for value in deciding):
+    if any(value.get(decision) != deciding[-1].get(decision) for value in deciding):
         raise JudgeReplyError("gives several decisions")
     return deciding[-1]
 

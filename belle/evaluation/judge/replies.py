@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.clients.chat.answer_file import AnswerFile
+from belle.clients.chat.answer_file import AnswerFile, answer_text
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.replies import ChatReply
 from belle.clients.chat.requests import Decoding, RowRequest
@@ -47,7 +47,7 @@ class JudgeReplies:
     judge: ModelAnswerer
     prompts: str
     path: Path
-    decoding: Decoding = field(default_factory=lambda: Decoding(max_tokens=1024, seed=1))
+    decoding: Decoding
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class JudgeReplies:
         Raises KnownError.
         """
         file = AnswerFile(self.path, self.identity, keep_existing=True)
-        known = {str(row["id"]): str(row["choices"][0]["text"]) for row in file.existing}
+        known = {str(row["id"]): answer_text(row) for row in file.existing}
         failed: dict[str, RequestError] = {}
 
         def take(request: RowRequest, outcome: ChatReply | RequestError) -> None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from belle.clients.chat.answer_file import answer_facts, read_answers
+from belle.clients.chat.answer_file import answer_facts, answer_text, read_answers
 from belle.clients.chat.client import RequestError
 from belle.clients.chat.requests import Decoding
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import ModelAnswerer
+from belle.evaluation.answers.run import turn_id
 from belle.evaluation.items.checks import AnswerCheck, CodeCheck, code_in, length
 from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.judge.anchors import answer_digest
@@ -123,12 +124,12 @@ class JudgeRun:
         all_answers = list(answers)
         by_rules = [rules_verdict(answer) for answer in all_answers]
         asked = [answer for answer in all_answers if answer.item.needs_judge]
-        replies = iter(self._replies.ask([self._question(answer) for answer in asked], on_reply))
-        found = []
+        replies = iter(self._replies.ask([score_question(self.prompts, answer) for answer in asked], on_reply))
+        verdicts = []
         for answer, rules in zip(all_answers, by_rules, strict=True):
             judged = self._verdict(answer, next(replies)) if answer.item.needs_judge else None
-            found.append(_together(answer.item, rules, judged))
-        return found
+            verdicts.append(_together(answer.item, rules, judged))
+        return verdicts
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -139,17 +140,22 @@ class JudgeRun:
     def _replies(self) -> JudgeReplies:
         return JudgeReplies(self.judge, self.prompts.name, self.path, self.decoding)
 
-    def _question(self, answer: JudgedAnswer) -> JudgeQuestion:
-        prompt = self.prompts.prompt(answer.item, answer.question, answer.text)
-        return JudgeQuestion(
-            answer.item.id, prompt, lambda reply: self.prompts.read(reply, answer.item).score is not None
-        )
-
     def _verdict(self, answer: JudgedAnswer, reply: str | RequestError) -> Verdict:
         if isinstance(reply, RequestError):
             return _verdict_on(answer, None, "nobody", problem=reply.message)
         judgement = self.prompts.read(reply, answer.item)
         return _verdict_on(answer, judgement.score, "judge", judgement.reason, judgement.problem)
+
+
+def score_question(prompts: JudgePrompts, answer: JudgedAnswer) -> JudgeQuestion:
+    """What a judge is asked about one answer. Raises KnownError for a class that the prompts do not know."""
+    prompt = prompts.prompt(answer.item, answer.question, answer.text)
+    return JudgeQuestion(answer.item.id, prompt, lambda reply: prompts.read(reply, answer.item).score is not None)
+
+
+def known_scores(verdicts: Iterable[Verdict]) -> list[float]:
+    """The scores of the verdicts that have one."""
+    return [verdict.score for verdict in verdicts if verdict.score is not None]
 
 
 def answers_of(items: EvaluationItems, path: Path) -> Iterator[JudgedAnswer]:
@@ -164,11 +170,11 @@ def answers_of(items: EvaluationItems, path: Path) -> Iterator[JudgedAnswer]:
     if run.get("set") != items.digest:
         message = f"{path} has the answers to another set than {items.name}."
         raise KnownError("answers_of_another_run", message, "Give the set that was asked.", path=str(path))
-    texts = {str(row["id"]): str(row["choices"][0]["text"]) for row in read_answers(path) if "failed" not in row}
+    texts = {str(row["id"]): answer_text(row) for row in read_answers(path) if "failed" not in row}
     for item in items.items:
-        last = f"{item.id}/{len(item.turns)}"
+        last = turn_id(item, len(item.turns))
         if last in texts:
-            before = [texts.get(f"{item.id}/{turn}", "") for turn in range(1, len(item.turns))]
+            before = [texts.get(turn_id(item, turn), "") for turn in range(1, len(item.turns))]
             yield JudgedAnswer(item, conversation(item.turns, before), texts[last])
 
 

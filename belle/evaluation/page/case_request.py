@@ -64,7 +64,7 @@ def _pasted_answers(fields: Fields, item: EvaluationItem) -> tuple[ShownAnswer, 
         answer = Fields(row, f"answers[{number}]")
         model = (answer.text("model") or "").strip() or f"{_PASTED} {number + 1}"
         judged = JudgedAnswer(item, conversation(item.turns, []), answer.required_text("text"))
-        answers.append(ShownAnswer.of(model, judged))
+        answers.append(ShownAnswer(model, judged))
     if len({shown.model for shown in answers}) < len(answers):
         raise bad_request("Both answers have the same name.", "answers", code="same_names")
     return tuple(answers)

@@ -22,17 +22,15 @@ class ShownAnswer:
     Attributes:
         model: that gave it.
         answer: with the conversation up to it.
-        digest: of its text, by which an anchor names it.
     """
 
     model: str
     answer: JudgedAnswer
-    digest: str
 
-    @staticmethod
-    def of(model: str, answer: JudgedAnswer) -> ShownAnswer:
-        """An answer with its digest."""
-        return ShownAnswer(model, answer, answer.digest)
+    @property
+    def digest(self) -> str:
+        """Of its text, by which an anchor names it."""
+        return self.answer.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,7 @@ class CaseFinder:
         self._by_id = {item.id: item for item in items.items}
         self._by = by
         self._answers: dict[str, dict[str, ShownAnswer]] = {
-            model: {answer.item.id: ShownAnswer.of(model, answer) for answer in given}
-            for model, given in answers.items()
+            model: {answer.item.id: ShownAnswer(model, answer) for answer in given} for model, given in answers.items()
         }
 
     @property

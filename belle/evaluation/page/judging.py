@@ -17,6 +17,7 @@ from belle.evaluation.judge.pair_prompts import PAIR_PROMPTS, pair_prompt, read_
 from belle.evaluation.judge.pairs import pair_question, pair_verdict
 from belle.evaluation.judge.prompts import JudgePrompts, JudgeReplyError, reply_object
 from belle.evaluation.judge.replies import JudgeQuestion, JudgeReplies
+from belle.evaluation.judge.verdicts import score_question
 from belle.evaluation.page.cases import SIDES, ShownAnswer, ShownCase, Side
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class PageJudge:
         """Ask about a case that is complete. Cancelling it stops the judge. Raises KnownError."""
         if not case.view.is_pair:
             (shown,) = case.answers
-            question = _score_question(self.prompts, shown)
+            question = score_question(self.prompts, shown.answer)
             replies = await self._ask(self._scores, [question])
             return JudgeOpinions((_score_opinion(self.prompts, shown, question, replies[0]),))
         left, right = (shown.answer for shown in case.answers)
@@ -109,7 +110,7 @@ def unasked(prompts: JudgePrompts, case: ShownCase) -> JudgeOpinions:
     """What a judge would be asked about a case that is complete. Raises KnownError."""
     if not case.view.is_pair:
         (shown,) = case.answers
-        return JudgeOpinions((JudgeOpinion(("left",), _score_question(prompts, shown).prompt.messages),))
+        return JudgeOpinions((JudgeOpinion(("left",), score_question(prompts, shown.answer).prompt.messages),))
     left, right = (shown.answer for shown in case.answers)
     straight, swapped = pair_prompt(case.item, left, right), pair_prompt(case.item, right, left)
     return JudgeOpinions((JudgeOpinion(SIDES, straight.messages), JudgeOpinion(SIDES[::-1], swapped.messages)))
@@ -128,12 +129,6 @@ async def _in_thread(work: Callable[[], T], stop: Callable[[], None]) -> T:
         raise
 
 
-def _score_question(prompts: JudgePrompts, shown: ShownAnswer) -> JudgeQuestion:
-    answer = shown.answer
-    prompt = prompts.prompt(answer.item, answer.question, answer.text)
-    return JudgeQuestion(answer.item.id, prompt, lambda reply: prompts.read(reply, answer.item).score is not None)
-
-
 def _score_opinion(
     prompts: JudgePrompts, shown: ShownAnswer, question: JudgeQuestion, reply: str | RequestError
 ) -> JudgeOpinion:
@@ -141,7 +136,9 @@ def _score_opinion(
     if isinstance(reply, RequestError):
         return JudgeOpinion(("left",), messages, problem=reply.message)
     said = prompts.read(reply, shown.answer.item)
-    return JudgeOpinion(("left",), messages, reply, _json_in(reply), said.score, None, said.reason, said.problem)
+    return JudgeOpinion(
+        ("left",), messages, reply, _json_in(reply, question), said.score, None, said.reason, said.problem
+    )
 
 
 def _pair_opinion(sides: tuple[Side, Side], question: JudgeQuestion, reply: str | RequestError) -> JudgeOpinion:
@@ -150,15 +147,15 @@ def _pair_opinion(sides: tuple[Side, Side], question: JudgeQuestion, reply: str 
         return JudgeOpinion(sides, messages, problem=reply.message)
     said = read_pair_reply(reply)
     better = {"1": sides[0], "2": sides[1], "tie": "tie", None: None}[said.better]
-    return JudgeOpinion(sides, messages, reply, _json_in(reply), None, better, said.reason, said.problem)
+    return JudgeOpinion(sides, messages, reply, _json_in(reply, question), None, better, said.reason, said.problem)
 
 
 def _side(winner: Winner | None) -> str | None:
     return {"first": "left", "second": "right", "tie": "tie", None: None}[winner]
 
 
-def _json_in(reply: str) -> str:
+def _json_in(reply: str, question: JudgeQuestion) -> str:
     try:
-        return json.dumps(reply_object(reply), ensure_ascii=False, indent=2)
+        return json.dumps(reply_object(reply, question.prompt.decision), ensure_ascii=False, indent=2)
     except JudgeReplyError:
         return ""

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from belle.evaluation.intervals import ScoreMean, share_of
 from belle.evaluation.items.item import EvaluationItems
-from belle.evaluation.judge.anchors import Anchors, Winner
+from belle.evaluation.judge.anchors import AnchorPair, Anchors, AnchorScore, Winner
 from belle.evaluation.judge.pair_file import ModelPair
+from belle.evaluation.judge.pairs import PairVerdict
 from belle.evaluation.judge.scores import ModelScores
+from belle.evaluation.judge.verdicts import Verdict
 from belle.evaluation.scores.kappa import SCORE_CLASSES, cohens_kappa, score_class
 
 _WINNER_CLASS: Mapping[Winner, int] = {"first": 0, "tie": 1, "second": 2}
@@ -27,7 +29,7 @@ class AgreementRow:
     Attributes:
         person: by the name in the anchor file.
         kind: “scores” or “pairs”.
-        by: “judge” or “rules”.
+        by: who scored: “judge”, “rules” or “both”.
         raw: the share of decisions in the same class: a score is in the nearest of 0, ¼, ½, ¾, 1.
         kappa: Cohen's.
         weighted: with quadratic weights; the classes of pairs are ordered first, tie, second.
@@ -46,7 +48,7 @@ class HumanAgreement:
     """With people.
 
     Attributes:
-        rows: one for each person, kind and judge.
+        rows: one for each person, kind and who scored.
         left_out: decisions that are in no row, by the reason.
     """
 
@@ -58,34 +60,53 @@ def agreement(
     items: EvaluationItems, anchors: Anchors, scores: Sequence[ModelScores], pairs: Sequence[ModelPair]
 ) -> HumanAgreement:
     """How far the decisions of people agree with those of the judge."""
-    decided: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
-    left_out: Counter[str] = Counter()
-    if anchors.unreadable:
-        left_out["rows that cannot be read"] = anchors.unreadable
-    by_model = {model.model: model.verdicts for model in scores}
-    for anchor in anchors.scores:
-        verdict = by_model.get(anchor.model, {}).get(anchor.item)
-        reason = _why_not(items, anchor.set, None if verdict is None else verdict.answer == anchor.answer)
-        if reason or verdict is None or verdict.score is None or anchor.score is None:
-            left_out[reason or "no score to compare with"] += 1
+    verdicts = {model.model: model.verdicts for model in scores}
+    comparisons = {(pair.first, pair.second): {one.item: one for one in pair.verdicts} for pair in pairs}
+    compared = [_compared_score(items, anchor, verdicts.get(anchor.model, {})) for anchor in anchors.scores]
+    compared += [_compared_pair(items, anchor, comparisons) for anchor in anchors.pairs]
+    classes: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
+    left_out = Counter({"rows that cannot be read": anchors.unreadable} if anchors.unreadable else {})
+    for result in compared:
+        if isinstance(result, str):
+            left_out[result] += 1
         else:
-            classes = score_class(anchor.score), score_class(verdict.score)
-            decided[anchor.by, "scores", verdict.by].append(classes)
-    by_pair = {(pair.first, pair.second): {verdict.item: verdict for verdict in pair.verdicts} for pair in pairs}
-    for choice in anchors.pairs:
-        is_swapped = (choice.first, choice.second) not in by_pair
-        models, answers = (choice.first, choice.second), (choice.first_answer, choice.second_answer)
-        if is_swapped:
-            models, answers = models[::-1], answers[::-1]
-        compared = by_pair.get(models, {}).get(choice.item)
-        reason = _why_not(items, choice.set, None if compared is None else compared.answers == answers)
-        if reason or compared is None or compared.winner is None or choice.winner is None:
-            left_out[reason or "no comparison to compare with"] += 1
-        else:
-            winner = _SWAPPED[choice.winner] if is_swapped else choice.winner
-            by = "rules" if compared.by == "same" else compared.by
-            decided[choice.by, "pairs", by].append((_WINNER_CLASS[winner], _WINNER_CLASS[compared.winner]))
-    return HumanAgreement([_row(*key, classes) for key, classes in sorted(decided.items())], dict(left_out))
+            classes[result.person, result.kind, result.by].append(result.classes)
+    return HumanAgreement([_row(*key, pairs_of) for key, pairs_of in sorted(classes.items())], dict(left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A decision of a person, and of who scored, as two classes."""
+
+    person: str
+    kind: str
+    by: str
+    classes: tuple[int, int]
+
+
+def _compared_score(items: EvaluationItems, anchor: AnchorScore, verdicts: Mapping[str, Verdict]) -> _Compared | str:
+    """A person's score against the verdict on the same answer; why there is none."""
+    verdict = verdicts.get(anchor.item)
+    reason = _why_not(items, anchor.set, None if verdict is None else verdict.answer == anchor.answer)
+    if reason or verdict is None or verdict.score is None or anchor.score is None:
+        return reason or "no score to compare with"
+    return _Compared(anchor.by, "scores", verdict.by, (score_class(anchor.score), score_class(verdict.score)))
+
+
+def _compared_pair(
+    items: EvaluationItems, anchor: AnchorPair, comparisons: Mapping[tuple[str, str], Mapping[str, PairVerdict]]
+) -> _Compared | str:
+    """A person's choice against the comparison of the same answers, in either order; why there is none."""
+    models, answers = (anchor.first, anchor.second), (anchor.first_answer, anchor.second_answer)
+    winner = anchor.winner
+    if models not in comparisons:
+        models, answers, winner = models[::-1], answers[::-1], winner and _SWAPPED[winner]
+    verdict = comparisons.get(models, {}).get(anchor.item)
+    reason = _why_not(items, anchor.set, None if verdict is None else verdict.answers == answers)
+    if reason or verdict is None or verdict.winner is None or winner is None:
+        return reason or "no comparison to compare with"
+    by = "rules" if verdict.by == "same" else verdict.by
+    return _Compared(anchor.by, "pairs", by, (_WINNER_CLASS[winner], _WINNER_CLASS[verdict.winner]))
 
 
 def _why_not(items: EvaluationItems, anchor_set: str, is_same_answer: bool | None) -> str:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from belle.evaluation.intervals import ScoreMean, mean_of
 from belle.evaluation.judge.scores import ModelScores
-from belle.evaluation.judge.verdicts import Verdict
+from belle.evaluation.judge.verdicts import Verdict, known_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def longest_baseline(models: Sequence[ModelScores]) -> LongestBaseline | None:
         return None
     return LongestBaseline(
         mean_of([_longest_score(verdicts) for verdicts in several.values()]),
-        mean_of([fmean(_scores(verdicts)) for verdicts in several.values()]),
+        mean_of([fmean(known_scores(verdicts)) for verdicts in several.values()]),
         mean_of(_agreements(several)),
     )
 
@@ -50,22 +50,19 @@ def longest_baseline(models: Sequence[ModelScores]) -> LongestBaseline | None:
 def _longest_score(verdicts: Sequence[Verdict]) -> float:
     """The score of the longest answer, the mean of those that are as long."""
     longest = max(verdict.length for verdict in verdicts)
-    return fmean(_scores([verdict for verdict in verdicts if verdict.length == longest]))
+    return fmean(known_scores([verdict for verdict in verdicts if verdict.length == longest]))
 
 
 def _agreements(by_item: Mapping[str, Sequence[Verdict]]) -> list[float]:
     """One value for each item, as the pairs of its answers are not independent."""
     shares = []
     for verdicts in by_item.values():
+        scored = zip(verdicts, known_scores(verdicts), strict=True)
         agree = [
             (one.length > other.length) == (one_score > other_score)
-            for (one, one_score), (other, other_score) in combinations(zip(verdicts, _scores(verdicts), strict=True), 2)
+            for (one, one_score), (other, other_score) in combinations(scored, 2)
             if one.length != other.length and one_score != other_score
         ]
         if agree:
             shares.append(fmean(agree))
     return shares
-
-
-def _scores(verdicts: Sequence[Verdict]) -> list[float]:
-    return [verdict.score for verdict in verdicts if verdict.score is not None]

@@ -15,7 +15,7 @@ from itertools import combinations
 from belle.evaluation.intervals import PairedDifference, ScoreMean, holm, macro_mean, mean_of, paired_difference
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.scores import ModelScores
-from belle.evaluation.judge.verdicts import Verdict
+from belle.evaluation.judge.verdicts import known_scores
 from belle.evaluation.scores.conditions import check_same_judge, check_same_set
 
 OTHERS = "others"
@@ -54,6 +54,7 @@ class ScoreTable:
         rows: the models, best first.
         pairs: (first, second) → how much better the second is on the items that both have a score for.
         self_checks: the mean of the judge's scores of answers of known worth, by kind.
+        unread_checks: such answers without a score, by kind.
     """
 
     set_name: str
@@ -63,6 +64,7 @@ class ScoreTable:
     rows: Sequence[ModelMeans]
     pairs: Mapping[tuple[str, str], PairedDifference]
     self_checks: Mapping[str, ScoreMean]
+    unread_checks: Mapping[str, int]
 
 
 def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreTable:
@@ -81,6 +83,7 @@ def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreT
         for first, second in combinations(rows, 2)
     }
     adjusted = holm([pair.p for pair in pairs.values()])
+    checks = {name: verdicts for name, verdicts in models[0].self_checks.items() if verdicts}
     return ScoreTable(
         items.name,
         str(facts["judge_name"]),
@@ -88,7 +91,8 @@ def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreT
         items.classes,
         rows,
         {names: replace(pair, adjusted_p=p) for (names, pair), p in zip(pairs.items(), adjusted, strict=True)},
-        {name: mean_of(_values(verdicts)) for name, verdicts in models[0].self_checks.items()},
+        {name: mean_of(known_scores(verdicts)) for name, verdicts in checks.items()},
+        {name: len(verdicts) - len(known_scores(verdicts)) for name, verdicts in checks.items()},
     )
 
 
@@ -124,7 +128,3 @@ def _rank(row: ModelMeans) -> tuple[bool, float]:
 
 def _scores(model: ModelScores) -> dict[str, float]:
     return {name: verdict.score for name, verdict in model.verdicts.items() if verdict.score is not None}
-
-
-def _values(verdicts: Sequence[Verdict]) -> list[float]:
-    return [verdict.score for verdict in verdicts if verdict.score is not None]

@@ -37,7 +37,6 @@ export function markChosen(choice) {
   }
 }
 
-
 function turns(texts) {
   if (texts.length === 1) return [make("div", { className: "text", dir: "auto", text: texts[0] })];
   return texts.map((text, index) =>

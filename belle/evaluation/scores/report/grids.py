@@ -52,7 +52,7 @@ def text_cell(text: str) -> GridCell:
 
 
 def mean_cell(mean: ScoreMean) -> GridCell:
-    """`0.712 ±0.034`, with the ends of the interval as the hint; a dash where there is none."""
+    """The mean in `words`, with the ends of the interval as the hint; a dash where there is none."""
     if not mean.n or math.isnan(mean.value):
         return NO_NUMBER
     return GridCell(words(mean), mean.value, f"{mean.low:.3f} … {mean.high:.3f}, n = {mean.n:,}")
@@ -79,5 +79,5 @@ def interval_cell(low: float, high: float) -> GridCell:
 
 
 def words(mean: ScoreMean) -> str:
-    """`0.712 ±0.034`."""
-    return f"{mean.value:.3f} ±{mean.half:.3f}"
+    """`0.712 ±0.034`: what follows ± is the distance to the farther end, as the interval of a high mean is skewed."""
+    return f"{mean.value:.3f} ±{max(mean.high - mean.value, mean.value - mean.low):.3f}"

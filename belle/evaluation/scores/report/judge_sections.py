@@ -28,12 +28,12 @@ _KAPPA = (
 
 def self_check_grid(report: ScoreReport) -> ScoreGrid:
     """What the judge says of answers whose worth is known, and how far it goes by length and by order."""
-    rows = [
-        [text_cell(name), text_cell(_GOOD.get(name, "")), mean_cell(mean), count_cell(mean.n)]
-        for name, mean in report.table.self_checks.items()
-        if mean.n
-    ]
+    table = report.table
+    rows = [_row(name, _GOOD.get(name, ""), mean) for name, mean in table.self_checks.items()]
     notes = [] if rows else [_NO_CHECKS]
+    if any(table.unread_checks.values()):
+        unread = ", ".join(f"{name} {n:,}" for name, n in table.unread_checks.items() if n)
+        notes.append(f"Answers of known worth without a score: {unread}.")
     if report.longest is None:
         notes.append(_NO_LENGTHS)
     else:

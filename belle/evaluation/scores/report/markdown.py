@@ -16,8 +16,8 @@ from belle.evaluation.scores.table import ScoreTable
 from belle.texts import json_text, visible
 
 SMALL = (
-    "Each number has its 95 % interval. A class of n items cannot be known better than about ±0.7/√n: "
-    "±0.07 for a hundred."
+    "Each number has its 95 % interval; ± is the distance to its farther end. A class of n items cannot be known "
+    "better than about ±0.7/√n: ±0.07 for a hundred."
 )
 
 

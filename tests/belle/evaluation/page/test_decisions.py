@@ -108,7 +108,7 @@ def test_a_score_of_one_answer_is_none_of_another(tmp_path: Path) -> None:
     decisions.decide_score(finder().case(item, CaseView(A)), 0.7)
     assert decisions.score(finder().case(item, CaseView(A))) == 0.7
     assert decisions.score(finder().case(item, CaseView(B))) is None
-    changed = ShownCase(item, True, CaseView(A), (ShownAnswer.of(A, JudgedAnswer(item, "?", "another")),))
+    changed = ShownCase(item, True, CaseView(A), (ShownAnswer(A, JudgedAnswer(item, "?", "another")),))
     assert decisions.score(changed) is None
 
 
@@ -161,7 +161,7 @@ def test_all_of_belles_items_can_be_scored(tmp_path: Path) -> None:
     assert len(items.items) == 1000
     for prompts in (OwnPrompts(), read_belle_prompts(BELLE.with_name("eval_prompt.json"))):
         for item in items.items:
-            answers = [ShownAnswer.of(name, JudgedAnswer(item, item.turns[0], name)) for name in (A, B)]
+            answers = [ShownAnswer(name, JudgedAnswer(item, item.turns[0], name)) for name in (A, B)]
             for view, shown in ((CaseView(A), answers[:1]), (CaseView(A, B), answers)):
                 case = ShownCase(item, True, view, tuple(shown))
                 assert all(item.turns[0] in o.messages[0]["content"] for o in unasked(prompts, case).opinions)

@@ -16,7 +16,7 @@ from tests.support.chat_server import Response, answer, complaint
 
 
 def test_a_score_comes_with_its_prompt_its_reply_and_the_json_in_it(page: PageProcess, judge: Judge) -> None:
-    judge.script = lambda body: answer('Sure! {"reason": "it rhymes", "met": [true, false]}')
+    judge.script = lambda body: answer('Sure! {"reason": "it rhymes", "met": [true, false]} {"sentences": 2}')
     (opinion,) = judged(page, item="poem", first=A)["opinions"]
     assert (opinion["score"], opinion["reason"], opinion["problem"]) == (0.5, "it rhymes", "")
     assert opinion["reply"].startswith("Sure!")

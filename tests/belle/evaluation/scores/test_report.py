@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_every_report_says_what_the_judge_is_worth() -> None:
     alone = markdown(score_report(ITEMS, {"one": ONE}, [], ReportOptions()))
     assert "Longest answer: needs" in alone
     assert "Swapped order: needs pairs" in alone
+
+
+def test_self_checks_that_the_judge_did_not_decide_are_counted() -> None:
+    checks = {"reference": [verdict("a", None), verdict("b", None)], "empty answer": [verdict("a", 0.0)]}
+    text = markdown(score_report(ITEMS, {"one": replace(ONE, self_checks=checks)}, [], ReportOptions()))
+    assert "| reference | near 1 | – | 0 |" in text
+    assert "Answers of known worth without a score: reference 2." in text
+    assert "No answers of known worth" not in text
 
 
 def test_pairs_stand_with_the_rate_at_equal_length_beside() -> None:

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from belle.errors import KnownError
-from belle.evaluation.intervals import sign_test
 from belle.evaluation.scores.longest import longest_baseline
 from belle.evaluation.scores.win_rates import win_rate, win_rates
 from tests.belle.evaluation.scores.made import compared, items_of, pair_of, scores_of, verdict
@@ -74,14 +73,6 @@ def test_several_pairs_are_adjusted_for() -> None:
     found = win_rates(ITEMS, [pair_of(clear, "A", "B"), pair_of(clear, "A", "C")])
     assert found is not None
     assert [rate.adjusted_p for rate in found.rates] == pytest.approx([2 * 2 / 2**8] * 2)
-
-
-@pytest.mark.parametrize(
-    ("gained", "lost", "p"),
-    [(0, 0, 1.0), (0, 5, 0.0625), (5, 0, 0.0625), (3, 3, 1.0), (2, 8, 112 / 1024), (0, 999, 0)],
-)
-def test_the_sign_test_is_the_binomial_at_one_half(gained: int, lost: int, p: float) -> None:
-    assert sign_test(gained, lost) == pytest.approx(p)
 
 
 def test_the_longest_answer_baseline_is_the_score_of_a_judge_who_counts_letters() -> None:
