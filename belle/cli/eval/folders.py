@@ -25,7 +25,7 @@ def answers_by_model(folder: Path, items: EvaluationItems) -> dict[str, list[Jud
         model = model_of(file.stem)
         _check_same_run(first.setdefault(model, file), file)
         answers.setdefault(model, {}).update({answer.item.id: answer for answer in answers_of(items, file)})
-    return {name: list(found.values()) for name, found in answers.items() if found}
+    return {model: list(by_item.values()) for model, by_item in answers.items() if by_item}
 
 
 def run_facts(folder: Path) -> dict[str, dict[str, Any]]:

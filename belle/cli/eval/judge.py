@@ -68,12 +68,12 @@ def _score(
     if arguments.batch_out:  # the scores of another judge stay until there are new ones
         return 0
     asked = run_facts(arguments.folder)
-    for name, found in verdicts.items():
+    for name, of_model in verdicts.items():
         facts = {"set": items.digest, **judging.facts, "asked": asked[name]}
-        write_scores(arguments.folder / "scores" / f"{name}.json", facts, found, checks)
-        _print_table(items, name, answers[name], found)
+        write_scores(arguments.folder / "scores" / f"{name}.json", facts, of_model, checks)
+        _print_table(items, name, answers[name], of_model)
     _print_checks(checks)
-    return 0 if all(verdict.score is not None for found in verdicts.values() for verdict in found) else 1
+    return 0 if all(verdict.score is not None for of_model in verdicts.values() for verdict in of_model) else 1
 
 
 def _print_table(
@@ -92,7 +92,8 @@ def _print_table(
         print(f"  {name:<16}{counts}{mean:>8}")
     unread = [verdict for verdict in verdicts if verdict.score is None]
     for verdict in unread[:3]:
-        print(f"  {verdict.item}: the judge {verdict.problem}" if verdict.by == "judge" else f"  {verdict.problem}")
+        reason = f"the judge {verdict.problem}" if verdict.by == "judge" else verdict.problem
+        print(f"  {verdict.item}: {reason}")
 
 
 def _print_checks(checks: Mapping[str, Sequence[Verdict]]) -> None:

@@ -71,5 +71,5 @@ def _print_pair(first: str, second: str, verdicts: Sequence[PairVerdict]) -> Non
         same = sum(orders[0] == orders[1] for orders in both)
         print(f"  self-check, swapped order: the same verdict in {same:,} of {len(both):,}")
     for verdict in unknown[:3]:
-        told = f"the judge {verdict.problem}" if verdict.by == "judge" else verdict.problem
-        print(f"  {verdict.item}: {told}")
+        reason = f"the judge {verdict.problem}" if verdict.by == "judge" else verdict.problem
+        print(f"  {verdict.item}: {reason}")

@@ -61,7 +61,7 @@ def _check_answers(
     scores: Mapping[str, ModelScores], pairs: Sequence[ModelPair], answers: Mapping[str, Sequence[JudgedAnswer]]
 ) -> None:
     """Raise KnownError where a verdict is about another answer than the folder has now."""
-    digests = {(model, answer.item.id): answer.digest for model, found in answers.items() for answer in found}
+    digests = {(model, answer.item.id): answer.digest for model, given in answers.items() for answer in given}
     judged = [
         (name, verdict.item, verdict.answer) for name, model in scores.items() for verdict in model.verdicts.values()
     ]

@@ -152,8 +152,8 @@ def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         message = f"{path} is not a file of answers."
     else:
         differ = [name for name in {**first, **identity} if first.get(name) != identity.get(name)]
-        told = ", ".join(f"{name} {short_repr(first.get(name))} there" for name in differ[:3])
-        message = f"{path} has the answers of another run ({told})."
+        values = ", ".join(f"{name} {short_repr(first.get(name))} there" for name in differ[:3])
+        message = f"{path} has the answers of another run ({values})."
     raise KnownError("answers_of_another_run", message, "Give another folder, or the same options.", path=str(path))
 
 

@@ -146,12 +146,12 @@ class PatternCheck:
         import regex
 
         try:
-            found = regex.search(self.pattern, answer, timeout=_PATTERN_SECONDS) is not None
+            matches = regex.search(self.pattern, answer, timeout=_PATTERN_SECONDS) is not None
         except TimeoutError:
             return f"cannot be searched for {self.pattern} within {_PATTERN_SECONDS:g} s"
-        if found == (not self.forbid):
+        if matches == (not self.forbid):
             return ""
-        return f"has {self.pattern} in it" if found else f"does not have {self.pattern} in it"
+        return f"has {self.pattern} in it" if matches else f"does not have {self.pattern} in it"
 
 
 @dataclass(frozen=True, slots=True)

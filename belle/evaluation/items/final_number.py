@@ -42,10 +42,10 @@ def final_number(answer: str) -> Decimal | None:
     claims = list(_CLAIM.finditer(text))
     for numbers_of in (_numbers, _chinese_numbers):
         for claim in reversed(claims):
-            where = text[claim.end() :].lstrip()
-            end = _CLAIM_END.search(where)
-            if (found := _claimed(where[: end.start()] if end else where, numbers_of)) is not None:
-                return found
+            after = text[claim.end() :].lstrip()
+            end = _CLAIM_END.search(after)
+            if (number := _claimed(after[: end.start()] if end else after, numbers_of)) is not None:
+                return number
         for line in reversed(text.splitlines()):
             if numbers := numbers_of(_PARENTHESES.sub(" ", line)):
                 return numbers[-1]
@@ -56,8 +56,8 @@ def final_number(answer: str) -> Decimal | None:
 
 def _claimed(text: str, numbers_of: Callable[[str], list[Decimal]]) -> Decimal | None:
     _, equals, after = text.rpartition("=") if text.rfind("=") >= text.rfind("≈") else text.rpartition("≈")
-    found = numbers_of(after) if equals and not _CALCULATES.search(after) else []
-    return next(iter(found or numbers_of(text)), None)
+    numbers = numbers_of(after) if equals and not _CALCULATES.search(after) else []
+    return next(iter(numbers or numbers_of(text)), None)
 
 
 def _numbers(text: str) -> list[Decimal]:

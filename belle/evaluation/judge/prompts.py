@@ -102,12 +102,12 @@ class BellePrompts:
 
     def prompt(self, item: EvaluationItem, question: str, answer: str) -> JudgePrompt:
         """As `JudgePrompts.prompt`."""
-        told = self._prompts.get(item.category)
-        if told is None:
+        instruction = self._prompts.get(item.category)
+        if instruction is None:
             known = ", ".join(sorted(self._prompts))
             message = f"The judge's prompts have none for the class “{item.category}”."
             raise KnownError("no_judge_prompt", message, f"They have: {known}. Judge with our own prompts instead.")
-        parts = [told, f"问题：{question}"]
+        parts = [instruction, f"问题：{question}"]
         if item.category not in _WITHOUT_REFERENCE and item.reference:
             parts.append(f"标准回答：{item.reference}")
         parts += [f"模型回答：{answer}", "请给出分数，并说明理由。"]

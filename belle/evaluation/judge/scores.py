@@ -41,7 +41,7 @@ def write_scores(
         "format": _FORMAT,
         "facts": dict(facts),
         "verdicts": [asdict(verdict) for verdict in verdicts],
-        "self_checks": {name: [asdict(verdict) for verdict in found] for name, found in checks.items()},
+        "self_checks": {name: [asdict(verdict) for verdict in of_kind] for name, of_kind in checks.items()},
     }
     write_text(path, json_text(document, indent=1) + "\n")
 

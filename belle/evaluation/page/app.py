@@ -140,14 +140,14 @@ async def items(request: Request) -> Response:
     """The items that a search finds, or the undecided ones of them, with what is decided on all of them in a view."""
     state, fields = await _read(request)
     view = read_view(fields, state.finder)
-    found = state.finder.find(fields.text("search") or "", fields.text("class") or "")
+    matching = state.finder.find(fields.text("search") or "", fields.text("class") or "")
     if state.finder.models:
-        statuses = [_status(state, item, view) for item in found]
+        statuses = [_status(state, item, view) for item in matching]
     else:  # answers are pasted
         decided = state.decisions.items
-        statuses = ["done" if item.id in decided else "open" for item in found]
+        statuses = ["done" if item.id in decided else "open" for item in matching]
     only_open = fields.flag("only_open")
-    listed = [pair for pair in zip(found, statuses, strict=True) if not only_open or pair[1] == "open"]
+    listed = [pair for pair in zip(matching, statuses, strict=True) if not only_open or pair[1] == "open"]
     return _json({
         "n": len(listed),
         "n_done": statuses.count("done"),

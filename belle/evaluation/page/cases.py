@@ -130,5 +130,5 @@ class CaseFinder:
 
     def _chance(self, item: EvaluationItem, *models: str) -> int:
         """A number that looks drawn, and is the same whenever this person looks at this item."""
-        told = utf8(repr((self.items.digest, item.id, models, self._by)))
-        return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big")
+        seed = utf8(repr((self.items.digest, item.id, models, self._by)))
+        return int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest(), "big")

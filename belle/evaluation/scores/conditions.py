@@ -49,10 +49,10 @@ def asked_differently(asked: Mapping[str, Mapping[str, Any]]) -> list[str]:
         # A server has a template of its own, which it does not tell.
         values = {model: facts.get(key) for model, facts in asked.items() if key != "template" or key in facts}
         if len({repr(value) for value in values.values()}) > 1:
-            told = ", ".join(f"{model} {_told(value)}" for model, value in values.items())
-            sentences.append(f"The models were not asked alike: {key} is {told}.")
+            options = ", ".join(f"{model} {_words(value)}" for model, value in values.items())
+            sentences.append(f"The models were not asked alike: {key} is {options}.")
     return sentences
 
 
-def _told(value: object) -> str:
+def _words(value: object) -> str:
     return "not given" if value is None else short_repr(value)

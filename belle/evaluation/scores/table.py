@@ -83,7 +83,9 @@ def score_table(items: EvaluationItems, models: Sequence[ModelScores]) -> ScoreT
         for first, second in combinations(rows, 2)
     }
     adjusted = holm([pair.p for pair in pairs.values()])
-    checks = {name: verdicts for name, verdicts in models[0].self_checks.items() if verdicts}
+    # Of one judge: those of the folder in which it was checked most.
+    most = max((model.self_checks for model in models), key=lambda kinds: sum(map(len, kinds.values())))
+    checks = {name: verdicts for name, verdicts in most.items() if verdicts}
     return ScoreTable(
         items.name,
         str(facts["judge_name"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from belle.evaluation.judge.scores import ModelScores
-from belle.evaluation.judge.verdicts import JudgedAnswer
+from belle.evaluation.judge.verdicts import JudgedAnswer, Verdict
 from belle.evaluation.scores.quantization import compared_verdicts
 from belle.texts import visible
 
@@ -91,19 +91,32 @@ def flips(
         n: how many.
     """
     texts = {answer.item.id: answer.text for answer in after}
-    verdicts = {one.item: (one, other) for one, other in compared_verdicts(reference, model)}
-    lost = []
-    for answer in before:
-        pair = verdicts.get(answer.item.id)
-        if pair is not None and answer.item.id in texts:
-            scores = pair[0].score or 0.0, pair[1].score or 0.0
-            if scores[1] < scores[0]:
-                item = answer.item
-                shown = _cut(answer.question), _cut(item.reference), _cut(answer.text), _cut(texts[item.id])
-                reasons = _cut(pair[0].reason), _cut(pair[1].reason)
-                lost.append(FlipExample(visible(item.id), visible(item.category), *shown, scores, reasons))
+    pairs = {one.item: (one, other) for one, other in compared_verdicts(reference, model)}
+    lost = [
+        _flip(answer, texts[answer.item.id], *pairs[answer.item.id])
+        for answer in before
+        if answer.item.id in texts and answer.item.id in pairs and _has_lost(*pairs[answer.item.id])
+    ]
     lost.sort(key=lambda example: (example.scores[1] - example.scores[0], example.item))
     return _spread(lost, n)
+
+
+def _has_lost(before: Verdict, after: Verdict) -> bool:
+    return (after.score or 0.0) < (before.score or 0.0)
+
+
+def _flip(answer: JudgedAnswer, after: str, verdict: Verdict, verdict_after: Verdict) -> FlipExample:
+    item = answer.item
+    return FlipExample(
+        visible(item.id),
+        visible(item.category),
+        _cut(answer.question),
+        _cut(item.reference),
+        _cut(answer.text),
+        _cut(after),
+        (verdict.score or 0.0, verdict_after.score or 0.0),
+        (_cut(verdict.reason), _cut(verdict_after.reason)),
+    )
 
 
 def _spread(scored: Sequence[Example], n: int) -> list[Example]:

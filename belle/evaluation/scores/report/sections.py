@@ -102,8 +102,8 @@ def _differences(report: ScoreReport) -> ScoreGrid:
         for (first, second), pair in report.table.pairs.items()
     ]
     head = ["First", "Second", "Difference", "95 % interval", "n", "p"]
-    told = "The mean of second minus first, on the items that both have a score for."
-    return ScoreGrid("Against each other", head, rows, 2, [told, HOLM])
+    note = "The mean of second minus first, on the items that both have a score for."
+    return ScoreGrid("Against each other", head, rows, 2, [note, HOLM])
 
 
 def _wins(report: ScoreReport, wins: WinRates) -> ScoreGrid:

@@ -56,7 +56,8 @@ def test_every_report_says_what_the_judge_is_worth() -> None:
 
 def test_self_checks_that_the_judge_did_not_decide_are_counted() -> None:
     checks = {"reference": [verdict("a", None), verdict("b", None)], "empty answer": [verdict("a", 0.0)]}
-    text = markdown(score_report(ITEMS, {"one": replace(ONE, self_checks=checks)}, [], ReportOptions()))
+    models = {"one": ONE, "other": replace(OTHER, self_checks=checks)}
+    text = markdown(score_report(ITEMS, models, [], ReportOptions()))
     assert "| reference | near 1 | – | 0 |" in text
     assert "Answers of known worth without a score: reference 2." in text
     assert "No answers of known worth" not in text
