@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import reprlib
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,13 @@ def read_input(path: Path, *, longest: int) -> bytes:
             longest=longest,
         )
     return data
+
+
+def columns_of(text: str) -> int:
+    """Columns of a terminal that `text` takes: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """`text` with spaces up to a number of columns."""
+    return text + " " * (columns - columns_of(text))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from belle.evaluation.intervals import PairedDifference
 from belle.sweep.table import Estimate, SweepRow
-from belle.texts import json_text
+from belle.texts import columns_of, json_text, padded
 
 _NOTE = "± and … are 95 % intervals over items; [±] over seeds. Changes are against the first row."
 
@@ -20,8 +19,8 @@ _NOTE = "± and … are 95 % intervals over items; [±] over seeds. Changes are 
 def text_table(rows: Sequence[SweepRow]) -> str:
     """Columns for a terminal, and the runs that failed."""
     cells = _cells(rows)
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(cells[0]))]
-    lines = ["  ".join(map(_padded, row, widths)).rstrip() for row in cells]
+    widths = [max(columns_of(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = ["  ".join(map(padded, row, widths)).rstrip() for row in cells]
     return "\n".join([*lines, _NOTE, *_failures(rows)]) + "\n"
 
 
@@ -99,15 +98,6 @@ def _score_change(change: PairedDifference | None) -> str:
 
 def _failures(rows: Sequence[SweepRow]) -> list[str]:
     return [f"{run} failed: {problem}" for row in rows for run, problem in row.problems.items()]
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _escaped(text: str) -> str:

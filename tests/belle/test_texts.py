@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from belle.documents import parse_json
 from belle.errors import KnownError
-from belle.texts import json_text, read_text, short_repr, utf8, visible
+from belle.texts import json_text, padded, read_text, short_repr, utf8, visible
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -85,3 +85,8 @@ def test_texts_are_read_as_they_are_up_to_a_length(tmp_path: Path) -> None:
     os.truncate(path, 5 << 30)  # sparse: five gigabytes that nobody wrote
     with pytest.raises(KnownError, match="longer than"):
         read_text(path, longest=1 << 20)
+
+
+@pytest.mark.parametrize(("text", "spaces"), [("math", 4), ("数学", 4), ("数学 a", 2), ("", 8), ("数学数学数学", 0)])
+def test_text_is_padded_to_the_columns_that_a_terminal_shows(text: str, spaces: int) -> None:
+    assert padded(text, 8) == text + " " * spaces

@@ -19,6 +19,7 @@ from belle.evaluation.items.read import read_set
 from belle.evaluation.judge.scores import write_scores
 from belle.evaluation.judge.self_checks import known_answers
 from belle.evaluation.judge.verdicts import JudgedAnswer, JudgeRun, Verdict, known_scores
+from belle.texts import padded
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,16 +85,21 @@ def _print_table(
     print(f"  {'class':<16}{'answers':>9}{'by rules':>10}{'by judge':>10}{'by both':>9}{'no score':>10}{'mean':>8}")
     for name in items.classes:
         of_class = [verdict for verdict in verdicts if category[verdict.item] == name]
-        by = {who: sum(verdict.by == who for verdict in of_class) for who in ("rules", "judge", "both")}
+        by = {
+            who: sum(verdict.by == who and verdict.score is not None for verdict in of_class)
+            for who in ("rules", "judge", "both")
+        }
         scores = known_scores(of_class)
         mean = f"{sum(scores) / len(scores):.3f}" if scores else "–"
         counts = f"{len(of_class):>9,}{by['rules']:>10,}{by['judge']:>10,}{by['both']:>9,}"
         counts += f"{len(of_class) - len(scores):>10,}"
-        print(f"  {name:<16}{counts}{mean:>8}")
+        print(f"  {padded(name, 16)}{counts}{mean:>8}")
     unread = [verdict for verdict in verdicts if verdict.score is None]
     for verdict in unread[:3]:
         reason = f"the judge {verdict.problem}" if verdict.by == "judge" else verdict.problem
         print(f"  {verdict.item}: {reason}")
+    if missing := len(items.items) - len(answers):
+        print(f"  {missing:,} items without an answer, which are not judged")
 
 
 def _print_checks(checks: Mapping[str, Sequence[Verdict]]) -> None:

@@ -21,6 +21,7 @@ from belle.evaluation.answers.run import AnswerOptions, RunProgress, answer_set,
 from belle.evaluation.items.item import EvaluationItems, class_name
 from belle.evaluation.items.read import read_set
 from belle.models.catalog import resolve
+from belle.texts import padded
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -124,6 +125,6 @@ def _print_table(items: EvaluationItems, model: str, path: Path, options: Answer
         mean = sum(len(text["text"]) for text in texts) / len(texts) if texts else 0.0
         cut = sum(text["finish"] == "length" for text in texts)
         missing = len(answers) - len(texts)
-        print(f"  {name:<16}{len(answers):>7,}{len(texts):>10,}{missing:>8,}{cut:>6,}{mean:>12,.0f}")
+        print(f"  {padded(name, 16)}{len(answers):>7,}{len(texts):>10,}{missing:>8,}{cut:>6,}{mean:>12,.0f}")
     for item, reason in list(progress.failed.items())[:5]:
         print(f"  {item}: {reason}")

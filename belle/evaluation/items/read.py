@@ -75,7 +75,7 @@ def _item(row: object, number: int) -> EvaluationItem:
 def _read(row: Mapping[str, Any]) -> EvaluationItem:
     identity, category = row.get("id"), row.get("class")
     if not isinstance(identity, str) or not identity.strip():
-        raise _ItemError("has no id")
+        raise _ItemError("has an id that is not text" if isinstance(identity, int | float) else "has no id")
     if not isinstance(category, str) or not class_name(category):
         raise _ItemError("has no class")
     reference = row.get("reference", "")

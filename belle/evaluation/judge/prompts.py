@@ -240,7 +240,7 @@ def reply_object(reply: str, decision: str) -> dict[str, Any]:
         raise JudgeReplyError(
             "answers JSON that is not an object" if _is_json(text) else "answers something other than JSON"
         )
-    if any(value.get(decision) != deciding[-1].get(decision) for value in deciding):
+    if any(value.get(decision) != deciding[-1].get(decision) for value in deciding[:-1]):
         raise JudgeReplyError("gives several decisions")
     return deciding[-1]
 

@@ -16,8 +16,8 @@ from belle.evaluation.scores.table import ScoreTable
 from belle.texts import json_text, visible
 
 SMALL = (
-    "Each number has its 95 % interval; ± is the distance to its farther end. A class of n items cannot be known "
-    "better than about ±0.7/√n: ±0.07 for a hundred."
+    "Each number has its 95 % interval; ± is the distance to its farther end. Of a class of n items it is rarely "
+    "narrower than about ±0.6/√n: ±0.06 for a hundred."
 )
 
 
@@ -35,14 +35,20 @@ def markdown(report: ScoreReport) -> str:
 
 
 def missing(report: ScoreReport) -> list[str]:
-    """Sentences about what is in no mean: items without an answer, answers without a score."""
+    """Sentences about what is in no mean: items without an answer, answers without a score, classes without any."""
     label = report.labels.label
-    return [
+    sentences = [
         f"{label(row.model)}: {row.missing:,} items without an answer, {row.unscored:,} answers without a score; they "
         "are in no mean."
         for row in report.table.rows
         if row.missing or row.unscored
     ]
+    for row in report.table.rows:
+        empty = [name for name, mean in row.classes.items() if not mean.n]
+        if empty and row.average.n:
+            told = f"{label(row.model)}: no score in {', '.join(empty)}; its averages are over the other classes alone"
+            sentences.append(f"{told}, and not comparable with those over all.")
+    return sentences
 
 
 def csv_text(report: ScoreReport) -> str:

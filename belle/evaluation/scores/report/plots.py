@@ -49,8 +49,8 @@ def plots(report: ScoreReport) -> list[ScorePlot]:
         svg = _draw("wins", (10, 1 + 0.45 * len(wins.rates)), lambda axes: _wins(axes, report, wins))
         words = "How often the first of each pair wins, ties half: raw, and at equal length of the answers."
         drawn.append(ScorePlot("Win rates", words, svg))
-    if report.quantization:
-        loss = report.quantization
+    loss = report.quantization
+    if loss and any(model.n_rules for model in loss.models):
         svg = _draw("bits", (10, 1 + 0.45 * len(loss.models)), lambda axes: _bits(axes, report, loss))
         words = (
             "Items that went from right to wrong (left) and from wrong to right (right), of those that rules decide."

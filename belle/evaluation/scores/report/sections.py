@@ -102,7 +102,10 @@ def _differences(report: ScoreReport) -> ScoreGrid:
         for (first, second), pair in report.table.pairs.items()
     ]
     head = ["First", "Second", "Difference", "95 % interval", "n", "p"]
-    note = "The mean of second minus first, on the items that both have a score for."
+    note = (
+        "The mean of second minus first, on the items that both have a score for. Every item counts alike here, every "
+        "class in the averages."
+    )
     return ScoreGrid("Against each other", head, rows, 2, [note, HOLM])
 
 

@@ -93,7 +93,7 @@ def test_replies_that_cannot_be_read_are_a_column_and_the_status(run: Path, caps
         assert judge(run, "--url", server.url, "--model", "j", "--self-checks", "0") == 1
         assert len(server.bodies) == asked  # recorded, and not paid for again
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["open", "qa", "2", "0", "2", "0", "2", "–"] in lines
+    assert ["open", "qa", "2", "0", "0", "0", "2", "–"] in lines
 
 
 def test_a_local_judge_is_read_every_time(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

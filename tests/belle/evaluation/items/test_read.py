@@ -78,6 +78,7 @@ def test_a_folder_is_one_set(tmp_path: Path) -> None:
         (3, "is not an object"),
         ({**ITEM, "answer": 2}, "unknown key 'answer'"),
         ({**ITEM, "id": ""}, "no id"),
+        ({**ITEM, "id": 1}, "an id that is not text"),
         ({**ITEM, "class": None}, "no class"),
         ({**ITEM, "question": " "}, "asks nothing"),
         ({**ITEM, "question": None}, "not text"),

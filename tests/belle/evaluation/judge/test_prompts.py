@@ -150,3 +150,11 @@ def test_all_of_belles_items_have_a_prompt() -> None:
     prompts = read_belle_prompts(BELLE.with_name("eval_prompt.json"))
     for item in read_set(str(BELLE)).items:
         assert item.turns[0] in prompts.prompt(item, item.turns[0], "x").messages[0]["content"]
+
+
+def test_a_score_that_is_no_number_is_no_second_decision() -> None:
+    item = EvaluationItem("i", "math", ("?",), "2")
+    assert (
+        OwnPrompts().read('{"reason": "-", "score": NaN}', item).problem
+        == "gives the score nan, which is not from 0 to 1"
+    )

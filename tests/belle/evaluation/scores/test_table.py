@@ -75,6 +75,21 @@ def test_what_has_no_score_is_counted_and_in_no_mean() -> None:
     assert row.everything.n == len(ITEMS.items) - 3
 
 
+def test_an_average_over_fewer_classes_is_said() -> None:
+    part = model("part", {item.id: 0.9 for item in ITEMS.items if item.category not in ("math", "extract")})
+    whole, said = report_of(PUBLISHED), markdown(report_of(PUBLISHED, part))
+    assert "no score in" not in markdown(whole)
+    assert "part: no score in math, extract; its averages are over the other classes alone" in said
+    assert "part: no score in math, extract" in page(report_of(PUBLISHED, part), {}, {})
+
+
+def test_a_model_without_any_score_comes_last() -> None:
+    nothing = model("nothing", {item.id: None for item in ITEMS.items})
+    poor, good = (model(name, {item.id: score for item in ITEMS.items}) for name, score in (("poor", 0.1), ("good", 1)))
+    for order in ([nothing, poor, good], [good, nothing, poor], [poor, good, nothing]):
+        assert [row.model for row in score_table(ITEMS, order).rows] == ["good", "poor", "nothing"]
+
+
 def test_models_are_compared_on_the_items_that_both_have() -> None:
     good = {item.id: 0.9 for item in ITEMS.items}
     poor: dict[str, float | None] = {item.id: 0.4 for item in ITEMS.items}
