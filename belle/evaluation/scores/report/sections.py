@@ -139,32 +139,30 @@ def _wins(report: ScoreReport, wins: WinRates) -> ScoreGrid:
 def _quantization(report: ScoreReport, loss: QuantizationLoss) -> ScoreGrid:
     label = report.labels.label
     names = list(dict.fromkeys(figure.name for model in loss.models for figure in model.measured))
+    has_rules = any(model.n_rules for model in loss.models)
+    has_judged = any(model.n_judged for model in loss.models)
     rows = []
     for model in loss.models:
         measured = {figure.name: figure for figure in model.measured}
         difference = model.difference
-        rows.append(
-            [
-                text_cell(label(model.model)),
-                mean_cell(model.same_answer),
-                count_cell(model.n_rules),
-                count_cell(model.lost),
-                count_cell(model.gained),
-                mean_cell(model.flips),
-                p_cell(model.flips_adjusted_p),
-                count_cell(model.n_judged),
-                count_cell(model.lower),
-                count_cell(model.higher),
-                number_cell(difference.value, "+.3f"),
-                interval_cell(difference.low, difference.high),
-                p_cell(difference.adjusted_p),
-                *(
-                    GridCell(measured[name].words, measured[name].value) if name in measured else NO_NUMBER
-                    for name in names
-                ),
-            ]
-        )
-    head = ["Model", "same answer", "with rules", "right → wrong", "wrong → right", "flips", "p, flips"]
-    head += ["judged", "lower", "higher", "difference", "95 % interval", "p, difference", *names]
+        row = [text_cell(label(model.model)), mean_cell(model.same_answer)]
+        if has_rules:
+            row += [count_cell(n) for n in (model.n_rules, model.lost, model.gained)]
+            row += [mean_cell(model.flips), p_cell(model.flips_adjusted_p)]
+        if has_judged:
+            row += [count_cell(n) for n in (model.n_judged, model.lower, model.higher)]
+        row += [
+            number_cell(difference.value, "+.3f"),
+            interval_cell(difference.low, difference.high),
+            p_cell(difference.adjusted_p),
+        ]
+        row += [
+            GridCell(measured[name].words, measured[name].value) if name in measured else NO_NUMBER for name in names
+        ]
+        rows.append(row)
+    head = ["Model", "same answer"]
+    head += ["with rules", "right → wrong", "wrong → right", "flips", "p, flips"] if has_rules else []
+    head += ["judged", "lower", "higher"] if has_judged else []
+    head += ["difference", "95 % interval", "p, difference", *names]
     against = f"Against {label(loss.reference)}, on the items that both have a score for."
     return ScoreGrid("What the bits changed", head, rows, 1, [against, _FLIPS, *loss.notes])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.evaluation.judge.anchors import Anchors, AnchorScore
+from belle.evaluation.judge.verdicts import By
 from belle.evaluation.scores.conditions import asked_differently
 from belle.evaluation.scores.report.contents import ReportOptions, ScoreReport, score_report
 from belle.evaluation.scores.report.labels import read_labels
@@ -105,6 +106,17 @@ def test_whatever_was_asked_differently_is_said(
     sentences = asked_differently({"a": first, "b": second})
     assert len(sentences) == len(said)
     assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("by", "shown", "left_out"),
+    [("rules", "| with rules | right → wrong |", "| judged |"), ("judge", "| judged | lower |", "| with rules |")],
+)
+def test_what_the_bits_changed_has_no_columns_for_what_no_item_has(by: By, shown: str, left_out: str) -> None:
+    models = {name: scores_of(name, verdict("a", score, by)) for name, score in (("f16", 1.0), ("q4", 0.5))}
+    text = markdown(score_report(ITEMS, models, [], ReportOptions(reference="f16")))
+    assert shown in text
+    assert left_out not in text
 
 
 def test_labels_and_factors_make_the_rows_of_belles_tables(tmp_path: Path) -> None:
