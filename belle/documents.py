@@ -9,7 +9,6 @@ says what is wrong and in which line; `read_json` adds the file's name. `belle.y
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +83,8 @@ def parse_json_prefix(text: str, start: int) -> tuple[Any, int]:
 
 def parse_toml(data: bytes) -> dict[str, Any]:
     """The table in a TOML file. Raises DocumentError."""
+    import tomllib  # not before a file is read: no window needs it to be painted
+
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

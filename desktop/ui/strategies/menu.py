@@ -9,7 +9,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.foreign_text import caption
+from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.style.icons import icon
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def add_strategies(menu: QMenu, control: StrategyControl, models: Sequence[Model
         action = submenu.addAction(text)
         action.setCheckable(True)
         action.setChecked(current.name == name)
-        action.setToolTip(explanation)
+        set_tooltip(action, explanation)
         action.triggered.connect(lambda _=False, chosen=name: control.choose(chosen))
         group.addAction(action)
     submenu.addSeparator()
