@@ -18,10 +18,15 @@ from belle.evaluation.scores.report.labels import ModelLabels, read_labels
 from belle.evaluation.scores.report.markdown import csv_text, json_document, markdown
 from belle.evaluation.scores.report.page import page
 
+_KINDS = (".html", ".md", ".csv", ".json")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables and write the files that were asked for. Raises KnownError."""
     environment.check_packages("belle eval", "jsonschema", "regex")
+    for path in arguments.output:
+        if path.suffix.lower() not in _KINDS:
+            raise KnownError("usage", f"{path} is of no known kind.", f"A report ends with {', '.join(_KINDS)}.")
     items = read_set(arguments.set)
     judged = read_judged(arguments.folders, items, arguments.set)
     if arguments.measure and not arguments.reference:
@@ -43,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _document(path: Path, report: ScoreReport, judged: JudgedFolders, n_examples: int) -> str:
-    """What a file is to have, by the end of its name. Raises KnownError."""
+    """What a file is to have, by the end of its name."""
     match path.suffix.lower():
         case ".html":
             return _page(report, judged, n_examples)
@@ -51,9 +56,7 @@ def _document(path: Path, report: ScoreReport, judged: JudgedFolders, n_examples
             return markdown(report)
         case ".csv":
             return csv_text(report)
-        case ".json":
-            return json_document(report)
-    raise KnownError("usage", f"{path} is of no known kind.", "Such as report.html, .md, .csv or .json.")
+    return json_document(report)
 
 
 def _page(report: ScoreReport, judged: JudgedFolders, n_examples: int) -> str:

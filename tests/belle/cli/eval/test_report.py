@@ -72,7 +72,9 @@ def test_a_mistake_is_said_in_words(
     judged: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     assert report(judged, *words) == 2
-    assert said in capsys.readouterr().err
+    output = capsys.readouterr()
+    assert said in output.err
+    assert not output.out
 
 
 def test_a_folder_without_scores_says_what_comes_first(
