@@ -17,10 +17,12 @@ from belle.engine.process.events import Died, Failed
 from belle.engine.process.faults import Death
 from belle.engine.process.memory_pressure import MemoryFacts
 from belle.engine.process.native_process import environment
+from belle.engine.process.protocol import encode
+from belle.engine.process.stop_timers import StopTimers
 from belle.speech.commands import LoadSpeech, SpeechCommand, Transcribe, Unload
 from belle.speech.events import SpeechEvent, Transcribed
 from belle.speech.faults import UNRESPONSIVE, speech_death
-from belle.speech.protocol import decode_event, encode
+from belle.speech.protocol import decode_event
 
 SpeechHandler = Callable[[SpeechEvent | Died], None]
 
@@ -57,11 +59,10 @@ class SpeechClient:
 
     def __init__(self, on_event: SpeechHandler, *, stop_timeout: float = STOP_TIMEOUT_S) -> None:
         self._on_event = on_event
-        self._stop_timeout = stop_timeout
         self._process: SpeechProcess | None = None
         self._lock = threading.RLock()
         self._load: LoadSpeech | None = None
-        self._timers: dict[int, threading.Timer] = {}
+        self._timers = StopTimers(stop_timeout)
 
     @property
     def alive(self) -> bool:
@@ -104,17 +105,14 @@ class SpeechClient:
             process = self._process
             if process is None or request_id in self._timers:
                 return
-            timer = threading.Timer(self._stop_timeout, process.kill_unresponsive)
-            timer.daemon = True
-            self._timers[request_id] = timer
-            timer.start()
+            self._timers.start(request_id, process.kill_unresponsive)
             self._send(Stop(request_id))
 
     def close(self, timeout: float = _CLOSE_TIMEOUT_S) -> None:
         """End the worker. No event comes afterwards."""
         with self._lock:
             process, self._process = self._process, None
-            self._cancel_timers()
+            self._timers.cancel_all()
         if process is not None:
             process.send(Quit())
             process.end(timeout)
@@ -138,15 +136,10 @@ class SpeechClient:
                 return  # of a worker that was closed or replaced meanwhile
             match event:
                 case Died():
-                    self._cancel_timers()
-                case Transcribed(id=number) | Failed(id=int(number)) if number in self._timers:
-                    self._timers.pop(number).cancel()
+                    self._timers.cancel_all()
+                case Transcribed(id=number) | Failed(id=int(number)):
+                    self._timers.cancel(number)
         try:
             self._on_event(event)
         except Exception:
             _log.exception("the handler of speech events failed at %r", event)
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()

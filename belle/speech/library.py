@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import os
 import sys
-from collections import deque
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from belle.engine.llama.processor import missing_features, this_processor
+from belle.engine.process.ggml_log import GgmlLog
 from belle.environment import pip_command
 from belle.errors import KnownError
-from belle.interrupts import native_callback
 from belle.speech.bindings import LogCallback, declare, has_known_layout
 
 _PACKAGE = "pywhispercpp"
 # What the package's wheels for x86 are compiled for. They cannot be asked: that would mean to load one.
 _WHEEL_FEATURES = dict.fromkeys(("AVX", "AVX2", "FMA", "F16C", "BMI2"), "1")
-_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 5 continues the line before
-_MOST_LINES = 50
-_STDERR = 2
 
 
 def is_installed() -> bool:
@@ -71,30 +64,11 @@ class WhisperLibrary:
             declare(self.functions)
         except (OSError, AttributeError) as error:
             raise _unknown(path, str(error)) from None
-        self._errors: deque[str] = deque(maxlen=_MOST_LINES)
-        self._level = 0
-        self._callback = LogCallback(self._receive)  # whisper.cpp stores its address only
+        self.log = GgmlLog()
+        self._callback = LogCallback(self.log.receive)  # whisper.cpp stores its address only
         self.functions.whisper_log_set(self._callback, None)
         if not has_known_layout(self.functions):
             raise _unknown(path, f"version {self.functions.whisper_version().decode()} has other structures")
-
-    def reason(self) -> str:
-        """The error lines of the log since the last call, as one line; "" for none."""
-        words = " ".join(line.strip() for line in self._errors if line.strip())
-        self._errors.clear()
-        return words
-
-    @native_callback
-    def _receive(self, level: int, text: bytes | None, _: Any) -> None:
-        more = level == _CONTINUED
-        if not more:
-            self._level = level
-        if self._level < _WARNING or text is None:
-            return
-        with suppress(OSError):
-            os.write(_STDERR, text)
-        if self._level >= _ERROR:
-            self._errors.append(text.decode("utf-8", "replace"))
 
 
 def _usable_file() -> Path:

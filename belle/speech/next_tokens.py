@@ -67,7 +67,7 @@ def write_logits(path: str, sound: str, ids: list[int], out: str, threads: int) 
     if not context:  # every other call with it would be a segmentation fault
         raise KnownError(
             "not_loadable",
-            f"whisper.cpp cannot load {Path(path).name}: {library.reason() or 'it does not say why'}.",
+            f"whisper.cpp cannot load {Path(path).name}: {library.log.reason() or 'it does not say why'}.",
             "Download or convert it again.",
             path=path,
         )

@@ -76,7 +76,7 @@ class Recognizer:
         params.use_gpu = use_gpu
         self._context = self._functions.whisper_init_from_file_with_params(os.fsencode(path), params)
         if not self._context:
-            reason = library.reason()
+            reason = library.log.reason()
             message = f"{path.name} cannot be loaded{f' (whisper.cpp: {reason})' if reason else ''}."
             raise KnownError("damaged", message, "Download or convert it again.", path=str(path), log=reason)
 
@@ -118,7 +118,7 @@ class Recognizer:
         if self._stop:
             return None
         if status != 0:
-            reason = self._library.reason()
+            reason = self._library.log.reason()
             message = f"The model could not transcribe a part of the recording ({reason or f'status {status}'})."
             raise KnownError("speech_failed", message, "Try another model.", status=status)
         spoken = self._functions.whisper_full_lang_id(self._context) if self.is_multilingual else -1

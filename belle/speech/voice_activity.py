@@ -86,7 +86,7 @@ class SileroDetector:
         params.n_threads, params.use_gpu = 1, False  # of a net this small, more threads would only wait for each other
         self._context = functions.whisper_vad_init_from_file_with_params(str(path).encode(), params)
         if not self._context:
-            reason = library.reason()
+            reason = library.log.reason()
             message = f"{path.name} is not a model for voice activity that can be loaded{_words(reason)}."
             advice = "Take Silero's in whisper.cpp's format, ggml-silero-v6.2.0.bin, or none."
             raise KnownError("damaged", message, advice, path=str(path), log=reason)
@@ -99,7 +99,9 @@ class SileroDetector:
         samples = np.ascontiguousarray(block, np.float32)
         functions = self._library.functions
         if not functions.whisper_vad_detect_speech_no_reset(self._context, _address(samples), len(samples)):
-            raise KnownError("speech_failed", f"Voice activity could not be computed{_words(self._library.reason())}.")
+            raise KnownError(
+                "speech_failed", f"Voice activity could not be computed{_words(self._library.log.reason())}."
+            )
         n = functions.whisper_vad_n_probs(self._context)
         return np.ctypeslib.as_array(functions.whisper_vad_probs(self._context), (n,)).astype(np.float32)
 

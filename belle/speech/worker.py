@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Literal
 from belle.engine.process.commands import Quit, Stop
 from belle.engine.process.events import Failed, Hello
 from belle.engine.process.pipes import read_lines, take_stdout
-from belle.engine.process.protocol import ProtocolError
+from belle.engine.process.protocol import ProtocolError, encode
 from belle.engine.process.stop_flag import NativeStopFlag
 from belle.errors import KnownError
 from belle.speech.commands import LoadSpeech, SpeechCommand, Transcribe, Unload
 from belle.speech.events import HeardUntil, Said, SpeechEvent, SpeechModel, SpeechReady, Transcribed, Unloaded
-from belle.speech.protocol import SPEECH_PROTOCOL_VERSION, decode_command, encode
+from belle.speech.protocol import SPEECH_PROTOCOL_VERSION, decode_command
 
 if TYPE_CHECKING:
     from belle.speech.library import WhisperLibrary

@@ -31,6 +31,7 @@ from belle.engine.process.commands import (
 from belle.engine.process.events import Died, Done, Embedded, Event, Failed, Ready, SaferMode, Text, Thinking
 from belle.engine.process.in_flight import InFlight
 from belle.engine.process.native_process import environment
+from belle.engine.process.stop_timers import StopTimers
 from belle.engine.process.worker_process import WorkerProcess
 
 EventHandler = Callable[[Event], None]
@@ -95,11 +96,10 @@ class EngineClient:
 
     def __init__(self, on_event: EventHandler, *, stop_timeout: float = STOP_TIMEOUT_S) -> None:
         self._on_event = on_event
-        self._stop_timeout = stop_timeout
         self._process: WorkerProcess | None = None
         self._lock = threading.RLock()
         self._in_flight = InFlight()
-        self._timers: dict[int, threading.Timer] = {}
+        self._timers = StopTimers(stop_timeout)
         # The events that prove that safer mode helps, because the worker before died without sending any of them. Empty
         # unless such a proof is awaited.
         self._proof: tuple[type[Event], ...] = ()
@@ -145,10 +145,7 @@ class EngineClient:
             process = self._process
             if process is None or request_id in self._timers or not self._in_flight.is_open(request_id):
                 return
-            timer = threading.Timer(self._stop_timeout, process.kill_unresponsive)
-            timer.daemon = True
-            self._timers[request_id] = timer
-            timer.start()
+            self._timers.start(request_id, process.kill_unresponsive)
         self._send(Stop(request_id))
 
     def answer_now(self, request_id: int) -> None:
@@ -213,8 +210,8 @@ class EngineClient:
                     self._proof = (Ready,) if self._in_flight.loading else (Thinking, Text, Done)
                 case Died():
                     self._forget_answers()
-                case Done(id=number) | Embedded(id=number) | Failed(id=int(number)) if number in self._timers:
-                    self._timers.pop(number).cancel()
+                case Done(id=number) | Embedded(id=number) | Failed(id=int(number)):
+                    self._timers.cancel(number)
             goes_on = bool(self._proof)
         # Without the lock from here on: files are written, and the handler of events may call this client.
         if proven:
@@ -240,7 +237,7 @@ class EngineClient:
                 return
             begun = self._in_flight.drop_begun()
             stopping = [request_id for request_id in self._timers if request_id not in begun]
-            self._cancel_timers()
+            self._timers.cancel_all()
         for request_id in begun:
             self._tell(Failed(request_id, death.kind, death.message, "Ask again."))
         with self._lock:
@@ -266,10 +263,5 @@ class EngineClient:
             _log.exception("the handler of engine events failed at %r", event)
 
     def _forget_answers(self) -> None:
-        self._cancel_timers()
+        self._timers.cancel_all()
         self._in_flight.drop_requests()
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()

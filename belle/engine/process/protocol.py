@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, get_args
 
 from belle.documents import parse_json_row
@@ -23,8 +25,6 @@ _COMMANDS: dict[str, type[Any]] = {command.op: command for command in get_args(C
 
 _EVENTS: dict[str, type[Any]] = {event.event: event for event in get_args(Event)}
 
-_FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
-
 _NESTED: dict[str, Any] = {"sampling": Sampling, "stats": Stats}
 
 
@@ -32,8 +32,8 @@ class ProtocolError(ValueError):
     """A line that is not a command or event of this protocol."""
 
 
-def encode(item: Command | Event) -> bytes:
-    """One line of UTF-8 JSON, newline included."""
+def encode(item: Any) -> bytes:
+    """A command or event of this protocol, or of one like it, as one line of UTF-8 JSON, newline included."""
     kind = {"op": item.op} if hasattr(item, "op") else {"event": item.event}
     line = json.dumps(kind | dataclasses.asdict(item), ensure_ascii=False, separators=(",", ":"))
     # A lone surrogate (half an emoji, or a byte of a file name that is not UTF-8) arrives as it is.
@@ -42,25 +42,38 @@ def encode(item: Command | Event) -> bytes:
 
 def decode_command(line: bytes) -> Command:
     """Raises ProtocolError."""
-    command: Command = _decode(line, "op", _COMMANDS)
+    command: Command = decode(line, "op", _COMMANDS, _value)
     return command
 
 
 def decode_event(line: bytes) -> Event:
     """Raises ProtocolError."""
-    event: Event = _decode(line, "event", _EVENTS)
+    event: Event = decode(line, "event", _EVENTS, _value)
     return event
 
 
-def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
+def decode(line: bytes, tag: str, types: Mapping[str, type[Any]], value_of: Callable[[str, Any], Any]) -> Any:
+    """The command or event in a line, of this protocol or of one like it.
+
+    Args:
+        tag: the key that names its kind.
+        types: the dataclass of each kind.
+        value_of: the value of a field, from its name and what JSON has of it.
+
+    Raises ProtocolError.
+    """
     try:
         fields = parse_json_row(line)
-        cls = types[fields.pop(tag)]
-        known = _FIELDS[cls]
-        values = {k: _value(k, v) for k, v in fields.items() if k in known}
-        return cls(**values)
+        cls: Any = types[fields.pop(tag)]
+        known = _field_names(cls)
+        return cls(**{name: value_of(name, value) for name, value in fields.items() if name in known})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ProtocolError(f"not a line of the engine protocol: {line[:200]!r}") from error
+        raise ProtocolError(f"not a line of the worker's protocol: {line[:200]!r}") from error
+
+
+@cache
+def _field_names(cls: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(cls))
 
 
 def _value(name: str, value: Any) -> Any:
