@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from belle.clients.chat.answer_file import answer_facts
+from belle.clients.chat.answer_file import answer_facts, read_answers
 from belle.errors import KnownError
+from belle.evaluation.answers.turn_costs import TurnCosts, turn_costs
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.verdicts import JudgedAnswer, answers_of
 
@@ -37,6 +40,16 @@ def run_facts(folder: Path) -> dict[str, dict[str, Any]]:
     for file in sorted((folder / "answers").glob("*.jsonl")):
         _check_same_run(first.setdefault(model_of(file.stem), file), file)
     return {model: answer_facts(file) for model, file in first.items()}
+
+
+def costs_by_model(folder: Path, items: EvaluationItems) -> dict[str, TurnCosts]:
+    """What the turns in the folder of a run have cost, of all shards; models that used no strategy are left out."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted((folder / "answers").glob("*.jsonl")):
+        files[model_of(file.stem)].append(file)
+    ids = [item.id for item in items.items]
+    costs = {model: turn_costs(chain.from_iterable(map(read_answers, of)), ids) for model, of in files.items()}
+    return {model: cost for model, cost in costs.items() if cost.turns}
 
 
 def model_of(stem: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from belle.cli.eval.folders import answers_by_model
+from belle.cli.eval.folders import answers_by_model, costs_by_model
 from belle.errors import KnownError
+from belle.evaluation.answers.turn_costs import TurnCosts
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.pair_file import ModelPair, read_pair
 from belle.evaluation.judge.scores import ModelScores, read_scores
@@ -22,11 +23,13 @@ class JudgedFolders:
     Attributes:
         scores, answers: by model.
         pairs: in the order of their names.
+        costs: of the turns of models that answered by a strategy.
     """
 
     scores: Mapping[str, ModelScores]
     pairs: Sequence[ModelPair]
     answers: Mapping[str, Sequence[JudgedAnswer]]
+    costs: Mapping[str, TurnCosts]
 
 
 def read_judged(folders: Sequence[Path], items: EvaluationItems, set_name: str) -> JudgedFolders:
@@ -51,10 +54,12 @@ def read_judged(folders: Sequence[Path], items: EvaluationItems, set_name: str) 
         raise KnownError("no_scores", f"{folders[0]} has no scores.", f"Judge first: {judge}")
     for model in scores.values():  # said in better words than of its answers
         check_same_set(model.model, model.facts, items.digest, items.name)
+    costs: dict[str, TurnCosts] = {}
     for folder in folders:
         answers |= answers_by_model(folder, items)
+        costs |= costs_by_model(folder, items)
     _check_answers(scores, pairs, answers)
-    return JudgedFolders(scores, pairs, answers)
+    return JudgedFolders(scores, pairs, answers, costs)
 
 
 def _check_answers(

@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.reference,
         [read_measurement(path) for path in arguments.measure],
         arguments.published,
+        judged.costs,
     )
     report = score_report(items, judged.scores, judged.pairs, options)
     print(markdown(report))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ from belle.dialogue.tools.calendar import calendar_tool
 from belle.errors import KnownError
 from belle.evaluation.answers.answerer import EngineAnswerer, ModelAnswerer
 from belle.evaluation.answers.strategy import SteppingAnswerer
-from belle.evaluation.answers.turn_costs import CostMean, TurnCosts, turn_costs
+from belle.evaluation.answers.turn_costs import COST_TITLE, COST_WORDS, MEASURES, TurnCosts, turn_costs
 from belle.evaluation.sources.model_files import sha256
 
 PROMPT_CACHE = 512 << 20
@@ -26,16 +25,6 @@ PROMPT_CACHE = 512 << 20
 CONTEXT = 4096
 
 _MOST_EXAMPLES = 5_000
-_HEADS = {
-    "seconds": "seconds",
-    "first_words_s": "to first words",
-    "prompt_tokens": "tokens in prompts",
-    "new_tokens": "of them read",
-    "completion_tokens": "written",
-    "calls": "model calls",
-    "actions": "tool calls",
-    "woke_slow": "woke slow mind",
-}
 
 
 def add_strategy_options(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +80,7 @@ def print_costs(answers: Mapping[str, Path], items: Sequence[str]) -> None:
     costs = {name: cost for name, cost in costs.items() if cost.turns}
     if not costs:
         return
-    print("cost of a turn, mean ± half of the 95 % interval over conversations")
+    print(f"{COST_TITLE.lower()}, {COST_WORDS}")
     names = list(costs)
     width = max(20, *map(len, names)) + 2
     print(f"  {'':<20}" + "".join(f"{name:>{width}}" for name in names))
@@ -103,17 +92,10 @@ def _lines(costs: Mapping[str, TurnCosts]) -> Iterator[tuple[str, list[str]]]:
     of = list(costs.values())
     yield "conversations", [f"{cost.conversations:,}" for cost in of]
     yield "turns", [f"{cost.turns:,}" for cost in of]
-    for name, title in _HEADS.items():
-        yield title, [_cell(cost.means[name]) for cost in of]
+    for name, title in MEASURES.items():
+        yield title, [cost.means[name].words for cost in of]
     for stop in sorted({stop for cost in of for stop in cost.stops}):
         yield f"ended: {stop}", [f"{cost.stops.get(stop, 0):,}" for cost in of]
-
-
-def _cell(mean: CostMean) -> str:
-    if math.isnan(mean.value):  # of no turn
-        return "–"
-    half = "" if math.isinf(mean.half) else f" ± {mean.half:,.2f}"
-    return f"{mean.value:,.2f}{half}"
 
 
 def _names(text: str) -> tuple[str, ...]:

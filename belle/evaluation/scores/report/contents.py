@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from belle.evaluation.answers.turn_costs import TurnCosts
 from belle.evaluation.items.item import EvaluationItems
 from belle.evaluation.judge.anchors import Anchors
 from belle.evaluation.judge.pair_file import ModelPair
@@ -29,6 +30,7 @@ class ReportOptions:
         reference: the model that the others are smaller files of; "" for none.
         measurements: of `belle measure`.
         published: whether BELLE's published figures stand beside.
+        costs: of the turns of models that answered by a strategy.
     """
 
     labels: ModelLabels = field(default_factory=ModelLabels)
@@ -36,6 +38,7 @@ class ReportOptions:
     reference: str = ""
     measurements: Sequence[Measurement] = ()
     published: bool = False
+    costs: Mapping[str, TurnCosts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class ScoreReport:
         quantization: None unless a reference was named.
         notes: in what the models were not asked alike, sentences.
         labels, published: as of `ReportOptions`.
+        costs: of those of the models that answered by a strategy, in the order of the table.
     """
 
     table: ScoreTable
@@ -60,6 +64,7 @@ class ScoreReport:
     notes: Sequence[str]
     labels: ModelLabels
     published: bool
+    costs: Mapping[str, TurnCosts]
 
 
 def score_report(
@@ -71,8 +76,9 @@ def score_report(
     """
     models = list(scores.values())
     asked = {name: model.facts.get("asked", {}) for name, model in scores.items()}
+    table = score_table(items, models)
     return ScoreReport(
-        score_table(items, models),
+        table,
         win_rates(items, pairs),
         longest_baseline(models),
         agreement(items, options.anchors, models, pairs) if options.anchors else None,
@@ -80,4 +86,5 @@ def score_report(
         asked_differently(asked),
         options.labels,
         options.published,
+        {row.model: options.costs[row.model] for row in table.rows if row.model in options.costs},
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from belle.evaluation.answers.turn_costs import CostMean
 from belle.evaluation.intervals import ScoreMean
 from belle.texts import visible
 
@@ -56,6 +57,11 @@ def mean_cell(mean: ScoreMean) -> GridCell:
     if not mean.n or math.isnan(mean.value):
         return NO_NUMBER
     return GridCell(words(mean), mean.value, f"{mean.low:.3f} … {mean.high:.3f}, n = {mean.n:,}")
+
+
+def cost_cell(mean: CostMean) -> GridCell:
+    """A cost per turn with half of its interval; a dash where there is none."""
+    return NO_NUMBER if math.isnan(mean.value) else GridCell(mean.words, mean.value)
 
 
 def count_cell(number: int) -> GridCell:

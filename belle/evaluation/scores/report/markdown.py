@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from belle.evaluation.answers.turn_costs import COST_TITLE, MEASURES, TurnCosts
 from belle.evaluation.scores.report.contents import ScoreReport
 from belle.evaluation.scores.report.grids import ScoreGrid
 from belle.evaluation.scores.report.published import NOT_COMPARABLE, PUBLISHED
@@ -52,7 +53,7 @@ def missing(report: ScoreReport) -> list[str]:
 
 
 def csv_text(report: ScoreReport) -> str:
-    """One line for each model and class; the averages are classes, too. Published figures have no interval."""
+    """One line for each model and class; the averages are classes, too, and so is each cost of a turn."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     labels = report.labels
@@ -64,7 +65,20 @@ def csv_text(report: ScoreReport) -> str:
             if mean.n:
                 figures = [f"{figure:.6f}" for figure in (mean.value, mean.low, mean.high)]
                 writer.writerow([row.model, name, *figures, mean.n, *factors])
+        if row.model in report.costs:
+            for name, *figures in _cost_figures(report.costs[row.model]):
+                writer.writerow([row.model, name, *figures, report.costs[row.model].conversations, *factors])
     return out.getvalue()
+
+
+def _cost_figures(costs: TurnCosts) -> Iterator[tuple[str, str, str, str]]:
+    """A name, a mean and the ends of its interval, which are "" for a single conversation."""
+    for measure, title in MEASURES.items():
+        mean = costs.means[measure]
+        if not math.isnan(mean.value):
+            ends = [mean.value - mean.half, mean.value + mean.half] if math.isfinite(mean.half) else []
+            low, high = [f"{end:.6f}" for end in ends] or ["", ""]
+            yield f"{COST_TITLE.lower()}: {title}", f"{mean.value:.6f}", low, high
 
 
 def json_document(report: ScoreReport) -> str:
@@ -74,6 +88,7 @@ def json_document(report: ScoreReport) -> str:
     for name in ("wins", "longest", "agreement", "quantization", "labels"):
         part = getattr(report, name)
         document[name] = None if part is None else asdict(part)
+    document["costs"] = {model: asdict(costs) for model, costs in report.costs.items()}
     document["notes"] = list(report.notes)
     if report.published:
         document["published"] = {"note": NOT_COMPARABLE, "rows": [asdict(row) for row in PUBLISHED]}

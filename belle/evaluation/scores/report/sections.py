@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from belle.evaluation.answers.turn_costs import COST_TITLE, COST_WORDS, MEASURES
 from belle.evaluation.scores.quantization import QuantizationLoss
 from belle.evaluation.scores.report.contents import ScoreReport
 from belle.evaluation.scores.report.grids import (
     NO_NUMBER,
     GridCell,
     ScoreGrid,
+    cost_cell,
     count_cell,
     interval_cell,
     mean_cell,
@@ -29,6 +31,10 @@ _FLIPS = (
     "Flips: right is an answer that keeps all rules of its item; p is McNemar's exact test. Difference: of all scores, "
     "candidate minus reference; p by turning signs at random. Both are Holm's, over the rows of this table."
 )
+_COSTS = (
+    f"{COST_WORDS.capitalize()}; the turns of one conversation count as one. Seconds depend on the computer, and on "
+    "what else it did."
+)
 HOLM = "p is Holm's, over all rows of this table."
 
 
@@ -39,6 +45,8 @@ def grids(report: ScoreReport) -> list[ScoreGrid]:
         tables.append(_differences(report))
     if report.wins:
         tables.append(_wins(report, report.wins))
+    if report.costs:
+        tables.append(_costs(report))
     tables.append(self_check_grid(report))
     if report.wins:
         tables.append(order_grid(report, report.wins))
@@ -134,6 +142,23 @@ def _wins(report: ScoreReport, wins: WinRates) -> ScoreGrid:
         f"Unread replies of the judge are in no rate. p: of wins and losses (sign test). {HOLM}",
     ]
     return ScoreGrid("Pairs", [*head, "characters, first", "second"], rows, 2, notes)
+
+
+def _costs(report: ScoreReport) -> ScoreGrid:
+    """What a turn of each strategy has cost, and why turns ended."""
+    stops = sorted({stop for cost in report.costs.values() for stop in cost.stops})
+    rows = [
+        [
+            text_cell(report.labels.label(model)),
+            count_cell(cost.conversations),
+            count_cell(cost.turns),
+            *(cost_cell(cost.means[name]) for name in MEASURES),
+            *(count_cell(cost.stops.get(stop, 0)) for stop in stops),
+        ]
+        for model, cost in report.costs.items()
+    ]
+    head = ["Model", "conversations", "turns", *MEASURES.values(), *(f"ended: {stop}" for stop in stops)]
+    return ScoreGrid(COST_TITLE, head, rows, 1, [_COSTS])
 
 
 def _quantization(report: ScoreReport, loss: QuantizationLoss) -> ScoreGrid:

@@ -49,6 +49,16 @@ def test_each_strategy_is_a_model_of_its_own_with_its_costs(
     assert first["record"]["usage"]["calls"] >= 1
     assert second["record"]["usage"]["reused_tokens"] > second["record"]["usage"]["prompt_tokens"] / 3
 
+    with chat_server(lambda _: answer('{"reason": "so", "score": 0.5}')) as server:
+        judge = (tmp_path / "out", "--set", items, "--url", server.url, "--model", "j")
+        assert main(["eval", "judge", *map(str, judge)]) == 0
+    report = tmp_path / "report.json"
+    assert main(["eval", "report", *map(str, (tmp_path / "out", "--set", items, "-o", report))]) == 0
+    assert "## Cost of a turn" in capsys.readouterr().out
+    costs = json.loads(report.read_text(encoding="utf-8"))["costs"]
+    assert (costs["starter-plain"]["turns"], costs["starter-duma"]["turns"]) == (2, 2)
+    assert costs["starter-duma"]["means"]["calls"]["value"] >= 1
+
     # A run that was cut after the first turn goes on with what that turn remembers.
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     file.write_text("".join(lines[:2]), encoding="utf-8")

@@ -28,6 +28,26 @@ def test_a_conversation_counts_once_and_the_interval_is_over_conversations() -> 
     assert math.isnan(costs.means["first_words_s"].value)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"usage": None},
+        {"usage": []},
+        {"usage": {"seconds": "long"}},
+        {"usage": {"seconds": 1.0, "prompt_tokens": "many", "reused_tokens": 0, "slow_calls": 0}},
+        {"usage": {"seconds": 1.0, "prompt_tokens": 1, "reused_tokens": 0}},
+        {"usage": {"seconds": 10**400, "prompt_tokens": 1, "reused_tokens": 0, "slow_calls": 0}},
+        {"usage": {"seconds": float("nan"), "prompt_tokens": 1, "reused_tokens": 0, "slow_calls": 0}},
+        "duma",
+    ],
+)
+def test_a_damaged_record_is_in_no_mean(record: Any) -> None:
+    costs = turn_costs([{"id": "a/1", "record": record}, row("b/1", 2.0)], ["a", "b"])
+    assert (costs.conversations, costs.turns, costs.stops) == (1, 1, {"finished": 1})
+    assert costs.means["seconds"].words == "2.00"
+
+
 def test_of_nothing_there_is_no_mean() -> None:
     costs = turn_costs([], ["a"])
     assert costs.turns == 0

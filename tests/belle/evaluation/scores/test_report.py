@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belle.dialogue.turn_record import TurnRecord, TurnUsage
 from belle.errors import KnownError
+from belle.evaluation.answers.turn_costs import TurnCosts, turn_costs
 from belle.evaluation.judge.anchors import Anchors, AnchorScore
 from belle.evaluation.judge.verdicts import By
 from belle.evaluation.scores.conditions import asked_differently
@@ -68,6 +70,33 @@ def test_pairs_stand_with_the_rate_at_equal_length_beside() -> None:
     text = markdown(full())
     assert "| one | other | 0.750 ±" in text
     assert json.loads(json_document(full()))["wins"]["rates"][0]["wins"] == 1
+
+
+def test_what_a_turn_of_each_strategy_costs_is_in_every_form() -> None:
+    def turns(seconds: float) -> TurnCosts:
+        rows = [
+            {"id": f"{name}/1", "record": TurnRecord("duma", usage=TurnUsage(2, 1, 0, 100, 60, 20, value)).fields}
+            for name, value in (("a", seconds), ("b", seconds + 2))
+        ]
+        return turn_costs(rows, ["a", "b"])
+
+    report = full(ReportOptions(costs={"other": turns(4.0), "one": turns(1.0)}))
+    text = markdown(report)
+    assert "## Cost of a turn" in text
+    assert "| one | 2 | 2 | 2.00 ± 12.71 | – | 100.00 ± 0.00 | 40.00 ± 0.00 |" in text
+    assert text.index("| one | 2 | 2 |") < text.index("| other | 2 | 2 |")
+    assert ">5.00 ± 12.71<" in page(report, {}, {})
+    lines = [row for row in csv.DictReader(io.StringIO(csv_text(report))) if row["class"] == "cost of a turn: seconds"]
+    assert [(row["model"], row["mean"], row["n"]) for row in lines] == [
+        ("one", "2.000000", "2"),
+        ("other", "5.000000", "2"),
+    ]
+    assert float(lines[0]["low"]) == pytest.approx(2 - 12.706, abs=0.01)
+    costs = json.loads(json_document(report))["costs"]["one"]
+    assert costs["means"]["seconds"]["value"] == 2.0
+    assert costs["means"]["first_words_s"]["value"] is None
+    assert costs["stops"] == {"finished": 2}
+    assert "Cost of a turn" not in markdown(full())
 
 
 def test_agreement_with_people_and_what_was_left_out_is_shown() -> None:
