@@ -24,6 +24,7 @@ examples:
   belle eval page results --set items.jsonl --judge model.gguf
   belle eval report results --set items.jsonl -o report.html --anchors anchors.jsonl
   belle eval report results --set items.jsonl -o report.html --reference model-f16 --measure measured/report.json
+  belle eval mme answers-f16/ answers-q4/ -o results
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
 what is missing. The exit status is 1 where an answer, or a score, is still missing.
@@ -101,6 +102,19 @@ def _judge(parser: argparse.ArgumentParser) -> None:
         help="items of which right, wrong and empty answers are judged, too (default: 30)",
     )
     add_judge_options(parser)
+
+
+def _mme(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models",
+        nargs="+",
+        type=path_or_name,
+        metavar="ANSWERS",
+        help="folders with count.txt, OCR.txt …, as MME's own evaluation tool reads them; the first is compared with",
+    )
+    parser.add_argument(
+        "-o", "--output", type=output_folder, metavar="DIR", help="where mme.html, mme.md and mme.json are written"
+    )
 
 
 def _explain_endpoints(parser: argparse.ArgumentParser) -> None:
@@ -184,4 +198,5 @@ _COMMANDS = {
     "page": Subcommand(
         "score answers by hand in a browser, and see what a judge says", _page, "belle.cli.eval.page:run"
     ),
+    "mme": Subcommand("score yes-or-no answers about pictures, as MME does", _mme, "belle.cli.eval.mme:run"),
 }
