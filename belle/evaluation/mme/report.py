@@ -25,7 +25,7 @@ _COMPARED = "Differences are from the first model, on the same pictures."
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreTable:
+class MmeTable:
     """A table of texts; the first column is words, the others are figures."""
 
     title: str
@@ -33,7 +33,7 @@ class ScoreTable:
     rows: Sequence[Sequence[str]]
 
 
-def tables(results: Sequence[MmeScores]) -> list[ScoreTable]:
+def tables(results: Sequence[MmeScores]) -> list[MmeTable]:
     """The sums of all models, then the sub-tasks of each."""
     return [_sums(results), *map(_tasks, results)]
 
@@ -64,7 +64,7 @@ def page(results: Sequence[MmeScores]) -> str:
     return render(_TEMPLATE, {"visible": visible}, tables=tables(results), note=note(results))
 
 
-def _sums(results: Sequence[MmeScores]) -> ScoreTable:
+def _sums(results: Sequence[MmeScores]) -> MmeTable:
     parts = [part for part in PARTS if any(part in result.sums for result in results)]
     several = len(results) > 1
     head = ["Model"]
@@ -79,7 +79,7 @@ def _sums(results: Sequence[MmeScores]) -> ScoreTable:
         answers = 2 * sum(task.n_pictures for task in result.tasks.values())
         other, yes = (sum(getattr(task, name) for task in result.tasks.values()) for name in ("other", "yes"))
         rows.append([*row, f"{other:,}", _percent(yes / answers)])
-    return ScoreTable("Sums", [*head, "Other", "Yes"], rows)
+    return MmeTable("Sums", [*head, "Other", "Yes"], rows)
 
 
 def _sum_cells(total: MmeSum, *, several: bool) -> list[str]:
@@ -93,10 +93,10 @@ def _sum_cells(total: MmeSum, *, several: bool) -> list[str]:
     ]
 
 
-def _tasks(result: MmeScores) -> ScoreTable:
+def _tasks(result: MmeScores) -> MmeTable:
     head = ["Sub-task", "Pictures", "Accuracy", "95 %", "Accuracy+", "95 %", "Score, of 200", "95 %", "Other", "Yes"]
     rows = [_task_row(name, result.tasks[name]) for name in TASKS if name in result.tasks]
-    return ScoreTable(result.model, head, rows)
+    return MmeTable(result.model, head, rows)
 
 
 def _task_row(name: str, task: MmeTaskScore) -> list[str]:

@@ -29,11 +29,19 @@ _SIDES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture, and the questions that yes and that no is right for."""
+    """A picture and what can be said about it.
+
+    Attributes:
+        yes, no: questions that yes and that no is right for.
+        open: a question, and its answer in words.
+        caption: what is drawn.
+    """
 
     canvas: Canvas
     yes: str
     no: str
+    open: tuple[str, str]
+    caption: str
 
 
 def count(chance: Random) -> Scene:
@@ -44,7 +52,13 @@ def count(chance: Random) -> Scene:
     cells = [(column, row) for row in range(3) for column in range(3)]
     for column, row in chance.sample(cells, right):
         canvas.shape(shape, colour, _near(chance, ((2 * column + 1) / 6, (2 * row + 1) / 6), 0.03), 0.12)
-    return Scene(canvas, *(_count_question(number, shape) for number in (right, wrong)))
+    number, things = _NUMBERS[right - 1], _many(shape, right)
+    return Scene(
+        canvas,
+        *(_count_question(n, shape) for n in (right, wrong)),
+        (f"How many {shape}s are there in the picture?", number.capitalize()),
+        f"{number.capitalize()} {colour} {things}",
+    )
 
 
 def color(chance: Random) -> Scene:
@@ -53,7 +67,12 @@ def color(chance: Random) -> Scene:
     right, wrong = chance.sample(_COLOURS, 2)
     canvas = Canvas(SIDE)
     canvas.shape(shape, right, _near(chance, (0.5, 0.5), 0.2), chance.uniform(0.18, 0.28))
-    return Scene(canvas, *(f"Is the {shape} in the picture {colour}? {_END}" for colour in (right, wrong)))
+    return Scene(
+        canvas,
+        *(f"Is the {shape} in the picture {colour}? {_END}" for colour in (right, wrong)),
+        (f"Which colour is the {shape} in the picture?", right.capitalize()),
+        f"One {right} {shape}",
+    )
 
 
 def position(chance: Random) -> Scene:
@@ -69,7 +88,10 @@ def position(chance: Random) -> Scene:
         centre = (along, across) if flat else (across, along)
         canvas.shape(name, colour, _near(chance, centre, 0.05), 0.16)
     return Scene(
-        canvas, *(f"Is the {first} {side} the {second} in the picture? {_END}" for side in (right, _SIDES[right]))
+        canvas,
+        *(f"Is the {first} {side} the {second} in the picture? {_END}" for side in (right, _SIDES[right])),
+        (f"Where is the {first} in the picture?", f"{right.capitalize()} the {second}"),
+        f"One {one} {first} {right} one {other} {second}",
     )
 
 
@@ -80,7 +102,12 @@ def text(chance: Random) -> Scene:
     side = chance.uniform(0.36, 0.44)
     corner = _near(chance, (0.5 - side, 0.5 - side / 2), 0.05)
     glyphs.write(canvas, right, chance.choice(("black", "red", "blue")), corner, side)
-    return Scene(canvas, *(f"Is the text in the picture “{word}”? {_END}" for word in (right, wrong)))
+    return Scene(
+        canvas,
+        *(f"Is the text in the picture “{word}”? {_END}" for word in (right, wrong)),
+        ("Which text is in the picture?", right),
+        f"The text {right}",
+    )
 
 
 SCENES: Mapping[str, Callable[[Random], Scene]] = {"count": count, "color": color, "position": position, "OCR": text}
@@ -100,8 +127,12 @@ def scenes(task: str, number: int, chance: Random, besides: Sequence[Scene] = ()
 
 
 def _count_question(number: int, shape: str) -> str:
-    verb, ending = ("Is", "") if number == 1 else ("Are", "s")
-    return f"{verb} there exactly {_NUMBERS[number - 1]} {shape}{ending} in the picture? {_END}"
+    verb = "Is" if number == 1 else "Are"
+    return f"{verb} there exactly {_NUMBERS[number - 1]} {_many(shape, number)} in the picture? {_END}"
+
+
+def _many(shape: str, number: int) -> str:
+    return shape if number == 1 else f"{shape}s"
 
 
 def _near(chance: Random, place: Point, distance: float) -> Point:
