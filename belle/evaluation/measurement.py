@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from belle.documents import parse_json
+from belle.documents import DocumentError, parse_json
 from belle.errors import KnownError
 from belle.evaluation.metric_formulas import Loss, Perplexity
-from belle.texts import read_text
+from belle.texts import read_text, short_repr
 
 VERSION = 1
 
@@ -128,10 +128,14 @@ class Measurement:
 
     @classmethod
     def from_json(cls, text: str) -> Measurement:
-        """The measurement that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+        """The measurement that `to_json` wrote.
+
+        Raises DocumentError for what is not JSON or of another version, KeyError, TypeError or ValueError for anything
+        else.
+        """
         data = parse_json(text)
         if data["version"] != VERSION:
-            raise ValueError(f"version {data['version']}")
+            raise DocumentError(f"is of version {short_repr(data['version'])}, and {VERSION} is read")
         data["reference"] = _model(data["reference"])
         data["candidates"] = [
             CandidateFigures(**{**c, "model": _model(c["model"]), "loss": Loss(**c["loss"]) if c["loss"] else None})
@@ -149,10 +153,12 @@ def read_measurement(path: Path) -> Measurement:
     file = path / "report.json" if path.is_dir() else path
     try:
         return Measurement.from_json(read_text(file))
-    except (KeyError, TypeError, ValueError) as error:
-        raise KnownError(
-            "not_a_report", f"{file} is not a report of this version of “belle measure” ({error}).", path=str(file)
-        ) from None
+    except DocumentError as error:
+        said = error.message
+    except (AttributeError, KeyError, TypeError, ValueError):
+        said = "is JSON of another kind"
+    message = f"{file} is not a report of this version of “belle measure”: it {said}."
+    raise KnownError("not_a_report", message, "Give the report.json that “belle measure” wrote.", path=str(file))
 
 
 def _model(data: dict[str, Any]) -> ModelFigures:

@@ -78,7 +78,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
     asking.add_argument("--max-tokens", type=whole(1), default=1024, metavar="N", help="of each answer (default: 1024)")
     asking.add_argument("--seed", type=whole(0), default=1, metavar="N", help="default: 1")
     asking.add_argument("--class", dest="classes", action="append", metavar="NAME", help="one class alone; repeatable")
-    asking.add_argument("--n", type=whole(1), metavar="N", help="the first N items alone")
+    asking.add_argument(
+        "--n",
+        type=whole(1),
+        metavar="N",
+        help="N items alone, the same at each run and of each class as many as can be",
+    )
     asking.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th item, from number I on: 0/4 … 3/4")
     add_engine_options(parser, "models on this computer")
     add_strategy_options(parser)

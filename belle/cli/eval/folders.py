@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from belle import path_guard
 from belle.clients.chat.answer_file import answer_facts, read_answers
 from belle.errors import KnownError
 from belle.evaluation.answers.turn_costs import TurnCosts, turn_costs
@@ -17,11 +18,22 @@ from belle.evaluation.judge.verdicts import JudgedAnswer, answers_of
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
+def check_folder(folder: Path) -> None:
+    """Raise KnownError where `folder` is not one that can be read."""
+    if not path_guard.exists(folder):
+        raise KnownError("file_missing", f"The folder {folder} does not exist.", "Check the path.", path=str(folder))
+    if not folder.is_dir():
+        message = f"{folder} is a file, not a folder."
+        raise KnownError("not_a_folder", message, "Give the folder of “belle eval run”.", path=str(folder))
+
+
 def answers_by_model(folder: Path, items: EvaluationItems) -> dict[str, list[JudgedAnswer]]:
     """The answers in the folder of a run, of all shards, each item once; models without any are left out.
 
-    Raises KnownError ("answers_of_another_run"), also where the files of a model were not asked in the same way.
+    Raises KnownError: those of `check_folder`, "answers_of_another_run", also where the files of a model were not asked
+    in the same way.
     """
+    check_folder(folder)
     answers: dict[str, dict[str, JudgedAnswer]] = {}
     first: dict[str, Path] = {}
     for file in sorted((folder / "answers").glob("*.jsonl")):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from belle.cli.eval.folders import answers_by_model, costs_by_model
+from belle.cli.eval.folders import answers_by_model, check_folder, costs_by_model
 from belle.errors import KnownError
 from belle.evaluation.answers.turn_costs import TurnCosts
 from belle.evaluation.items.item import EvaluationItems
@@ -35,23 +35,25 @@ class JudgedFolders:
 def read_judged(folders: Sequence[Path], items: EvaluationItems, set_name: str) -> JudgedFolders:
     """All that the folders have.
 
-    Raises KnownError: "no_scores", "usage" for a model in two of the folders, "scores_of_other_answers" where answers
-    have changed since they were judged.
+    Raises KnownError: those of `check_folder`, "no_scores" for a folder without any, "usage" for a model in two of the
+    folders, "scores_of_other_answers" where answers have changed since they were judged.
     """
     scores: dict[str, ModelScores] = {}
     pairs: list[ModelPair] = []
     answers: dict[str, list[JudgedAnswer]] = {}
     for folder in folders:
-        for file in sorted((folder / "scores").glob("*.json")):
+        check_folder(folder)
+        files = sorted((folder / "scores").glob("*.json"))
+        if not files:
+            judge = f"belle eval judge {folder} --set {set_name} --judge MODEL"
+            raise KnownError("no_scores", f"{folder} has no scores.", f"Judge first: {judge}")
+        for file in files:
             model = read_scores(file)
             if model.model in scores:
                 message = f"Two of the folders have a model named {model.model}."
                 raise KnownError("usage", message, "Report the folders one by one.")
             scores[model.model] = model
         pairs += map(read_pair, sorted((folder / "pairs").glob("*.json")))
-    judge = f"belle eval judge {folders[0]} --set {set_name} --judge MODEL"
-    if not scores:
-        raise KnownError("no_scores", f"{folders[0]} has no scores.", f"Judge first: {judge}")
     for model in scores.values():  # said in better words than of its answers
         check_same_set(model.model, model.facts, items.digest, items.name)
     costs: dict[str, TurnCosts] = {}

@@ -59,9 +59,7 @@ def add_server_options(parser: argparse.ArgumentParser, title: str, *, batches: 
     else:
         parser.set_defaults(batch_out=None, batch_in=None)
     servers.add_argument("--model", metavar="NAME", help="the name of the model at --url, or in a batch")
-    servers.add_argument(
-        "--key", default="", metavar="'$NAME'", help="the environment variable with the key of --url, in quotes"
-    )
+    servers.add_argument("--key", metavar="'$NAME'", help="the environment variable with the key of --url, in quotes")
     servers.add_argument(
         "--max-total-tokens", type=whole(1), metavar="N", help="ask no more when N tokens are read and written"
     )
@@ -121,8 +119,10 @@ def open_models(
 
 def _check_options(arguments: argparse.Namespace) -> None:
     """Raise KnownError ("usage") where an option is without the one that it belongs to."""
-    if arguments.key and not arguments.url:
+    if arguments.key is not None and not arguments.url:
         raise KnownError("usage", "--key belongs to --url.", "A file of --endpoints names the key of each server.")
+    if arguments.key is not None and not arguments.key.strip():
+        raise KnownError("usage", "--key is empty.", "Name the environment variable of the key, in quotes: '$API_KEY'.")
     if bool(arguments.url or arguments.batch_out or arguments.batch_in) != bool(arguments.model):
         message = "--model belongs to --url, --batch-out or --batch-in, and these to it."
         raise KnownError("usage", message, "Give the name of the model there.")
@@ -132,7 +132,7 @@ def _endpoints(arguments: argparse.Namespace) -> dict[str, list[Endpoint]]:
     """The servers of the command line, by the model that they offer. Raises KnownError."""
     endpoints = read_endpoints(arguments.endpoints) if arguments.endpoints else []
     if arguments.url:
-        endpoints.append(endpoint_at(arguments.url, arguments.model, key=arguments.key))
+        endpoints.append(endpoint_at(arguments.url, arguments.model, key=arguments.key or ""))
     if arguments.max_cost is not None and not all(endpoint.has_price for endpoint in endpoints):
         message = "--max-cost is given, and there is an endpoint without a price."
         raise KnownError("usage", message, "Give the prices in the file of --endpoints, or --max-total-tokens.")

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.classes:
         items = _of_classes(items, arguments.classes)
     if arguments.n:
-        items = replace(items, items=items.items[: arguments.n])
+        items = items.sample(arguments.n)
     options = AnswerOptions(
         arguments.system,
         Decoding(temperature=arguments.temperature, max_tokens=arguments.max_tokens, seed=arguments.seed),

@@ -29,6 +29,8 @@ DEFAULT_LIMIT = 32
 
 MOST_IN_FLIGHT = 4096
 _LONGEST_FILE = 1 << 20
+_SEE_HELP = "See `belle eval run --help`."
+_ADDRESS = "Such as http://127.0.0.1:8080/v1."
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 
 
@@ -79,7 +81,7 @@ def read_endpoints(path: Path) -> list[Endpoint]:
             raise _EndpointError("has no table [[endpoint]]")
         return [_endpoint(table, f"[[endpoint]] {number}") for number, table in enumerate(tables, 1)]
     except _EndpointError as error:
-        raise KnownError("bad_endpoints", f"{path} {error}.", "See `belle eval run --help`.", path=str(path)) from None
+        raise KnownError("bad_endpoints", f"{path} {error}.", error.advice, path=str(path)) from None
 
 
 def endpoint_at(url: str, model: str, *, key: str = "") -> Endpoint:
@@ -87,11 +89,15 @@ def endpoint_at(url: str, model: str, *, key: str = "") -> Endpoint:
     try:
         return _endpoint({"url": url, "model": model, **({"key": key} if key else {})}, "The endpoint")
     except _EndpointError as error:
-        raise KnownError("bad_endpoints", f"{error}.", "Such as http://127.0.0.1:8080/v1.") from None
+        raise KnownError("bad_endpoints", f"{error}.", error.advice) from None
 
 
 class _EndpointError(ValueError):
-    """What is wrong with an endpoint: a clause."""
+    """What is wrong with an endpoint: a clause, and what to do."""
+
+    def __init__(self, message: str, advice: str = _SEE_HELP) -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 def _endpoint(table: object, where: str) -> Endpoint:
@@ -121,9 +127,10 @@ def _url(value: object, where: str) -> str:
     except ValueError:
         sound = False
     if not sound or parts is None:
-        raise _EndpointError(f"{where}: {short_repr(value)} is not an address, such as http://127.0.0.1:8080/v1")
+        raise _EndpointError(f"{where}: {short_repr(value)} is not an address", _ADDRESS)
     if parts.username is not None or parts.query or parts.fragment:
-        raise _EndpointError(f"{where}: the address has to end before “?” and “#”, and a key is given with `key`")
+        message = f"{where}: the address has to end before “?” and “#”, and must not have a user's name in it"
+        raise _EndpointError(message, f"{_ADDRESS} A key is named by itself, as an environment variable.")
     return str(value).rstrip("/").removesuffix("/chat/completions")
 
 
@@ -138,14 +145,15 @@ def _key(value: object, where: str) -> str:
         return ""
     match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise _EndpointError(
-            f"{where}: key has to name a variable of the environment, such as $API_KEY, not the key itself"
-        )
+        message = f"{where}: key has to name a variable of the environment, not the key itself"
+        raise _EndpointError(message, "Set it with “export API_KEY=…”, and give '$API_KEY', in quotes.")
     key = os.environ.get(match[1], "").strip()
     if not key:
-        raise _EndpointError(f"{where} takes its key from {match[1]}, which is not set in the environment")
+        message = f"{where} takes its key from {match[1]}, which is not set in the environment"
+        raise _EndpointError(message, f"Set it first: export {match[1]}=…")
     if not key.isascii() or not key.isprintable():
-        raise _EndpointError(f"{where}: the key in {match[1]} has characters that no HTTP header can carry")
+        message = f"{where}: the key in {match[1]} has characters that no HTTP header can carry"
+        raise _EndpointError(message, f"Copy it again, and set it: export {match[1]}=…")
     return key
 
 

@@ -6,10 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 
 from belle.errors import KnownError
 from belle.evaluation.items.checks import AnswerCheck
+from belle.texts import utf8
 
 CLASSES = (
     "math",
@@ -73,6 +75,18 @@ class EvaluationItems:
         counts = Counter(item.category for item in self.items)
         known = [name for name in CLASSES if name in counts]
         return {name: counts[name] for name in [*known, *(name for name in counts if name not in CLASSES)]}
+
+    def sample(self, n: int) -> EvaluationItems:
+        """`n` of the items, of each class as many as can be, in the order of the set; all where there are no more.
+
+        They depend on the ids alone, so that every model and every run gets the same, and a larger `n` only adds some.
+        """
+        by_class: dict[str, list[EvaluationItem]] = {name: [] for name in self.classes}
+        for item in sorted(self.items, key=lambda item: hashlib.sha256(utf8(item.id)).digest()):
+            by_class[item.category].append(item)
+        ranks = zip_longest(*by_class.values())
+        chosen = {item.id for item in islice((item for rank in ranks for item in rank if item), n)}
+        return replace(self, items=tuple(item for item in self.items if item.id in chosen))
 
 
 def class_name(text: str) -> str:

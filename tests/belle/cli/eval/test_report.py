@@ -84,6 +84,39 @@ def test_a_folder_without_scores_says_what_comes_first(
     assert "belle eval judge" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "said"), [("nowhere", "does not exist"), ("items.jsonl", "is a file, not a folder")])
+@pytest.mark.parametrize("command", ["judge", "page", "report"])
+def test_a_folder_that_is_none_is_named(
+    judged: Path, capsys: pytest.CaptureFixture[str], command: str, name: str, said: str
+) -> None:
+    folder, words = str(judged.parent / name), ("--set", str(judged.parent / "items.jsonl"))
+    assert main(["eval", command, folder, *words]) == 2
+    assert f"{name} {said}" in capsys.readouterr().err
+    if command == "report":  # also beside one with scores
+        assert main(["eval", "report", str(judged), folder, *words]) == 2
+        assert f"{name} {said}" in capsys.readouterr().err
+
+
+def test_a_folder_without_scores_beside_another_is_not_passed_over(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (str(judged), str(tmp_path), "--set", str(judged.parent / "items.jsonl"))
+    assert main(["eval", "report", *words]) == 2
+    assert f"{tmp_path} has no scores" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '"x"', '{"version": 1}', '{"version": [2]}', "{", "", "\udcff"])
+def test_another_file_than_a_measurement_is_said_in_words(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    file = tmp_path / "other.json"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert report(judged, "--reference", "good", "--measure", str(file)) == 2
+    told = capsys.readouterr().err
+    assert "other.json is not" in told
+    assert not any(leak in told for leak in ("('", "KeyError", "indices", "object is", "Traceback"))
+
+
 def test_the_same_model_twice_is_refused(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "report", str(judged), str(judged), "--set", str(judged.parent / "items.jsonl")]) == 2
     assert "a model named good" in capsys.readouterr().err

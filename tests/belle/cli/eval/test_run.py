@@ -162,6 +162,8 @@ def test_a_batch_is_asked_elsewhere_one_turn_at_a_time(
         (("--url", "http://127.0.0.1:1/v1"), "--model belongs to --url"),
         (("--url", "nonsense", "--model", "m"), "is not an address"),
         (("starter", "--key", "$KEY"), "--key belongs to --url"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--key", ""), "--key is empty"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--key", "$NOT_SET"), "export NOT_SET="),
         (("no-such-model",), "no-such-model"),
         (("starter", "--shard", "4/4"), "is not a shard"),
         (("starter", "--set", "missing.jsonl"), "missing.jsonl"),

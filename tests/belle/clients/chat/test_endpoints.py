@@ -49,8 +49,8 @@ def test_every_setting_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("[[endpoint]]\nmodel = 'm'", "is not an address"),
         ("[[endpoint]]\nurl = 'ftp://x'\nmodel = 'm'", "is not an address"),
         ("[[endpoint]]\nurl = 'http://x:99999'\nmodel = 'm'", "is not an address"),
-        ("[[endpoint]]\nurl = 'http://u:p@x/v1'\nmodel = 'm'", "a key is given with"),
-        ("[[endpoint]]\nurl = 'http://x/v1?key=3'\nmodel = 'm'", "a key is given with"),
+        ("[[endpoint]]\nurl = 'http://u:p@x/v1'\nmodel = 'm'", "has to end before"),
+        ("[[endpoint]]\nurl = 'http://x/v1?key=3'\nmodel = 'm'", "has to end before"),
         ("[[endpoint]]\nurl = 'http://x/v1'", "has no model"),
         ("[[endpoint]]\nurl = 'http://x/v1'\nmodel = ' '", "has no model"),
         ("[[endpoint]]\nurl = 'http://x/v1'\nmodel = 'm'\nkey = 'sk-123'", "not the key itself"),
@@ -87,3 +87,21 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, d
 )  # fmt: skip
 def test_this_computer_is_told_from_others(url: str, local: bool) -> None:
     assert endpoint_at(url, "m").is_local is local
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "advised"),
+    [
+        ("nonsense", "", "http://127.0.0.1:8080/v1"),
+        ("http://x/v1", "sk-123", "$API_KEY"),
+        ("http://x/v1", "$NOT_SET_AT_ALL", "export NOT_SET_AT_ALL="),
+        ("http://x/v1", "$WITH_A_LINE_BREAK", "export WITH_A_LINE_BREAK="),
+    ],
+)
+def test_the_advice_is_about_what_is_wrong(monkeypatch: pytest.MonkeyPatch, url: str, key: str, advised: str) -> None:
+    monkeypatch.setenv("WITH_A_LINE_BREAK", "a\nb")
+    with pytest.raises(KnownError) as raised:
+        endpoint_at(url, "m", key=key)
+    assert advised in raised.value.advice
+    assert ("http://127.0.0.1" in raised.value.advice) == (url == "nonsense")
+    assert "sk-123" not in str(raised.value)

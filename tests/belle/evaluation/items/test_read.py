@@ -115,3 +115,22 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, r
         assert read_set(str(path)).items
     except KnownError as error:
         assert error.kind == "bad_items"
+
+
+def test_a_sample_has_of_each_class_as_many_as_can_be_and_a_larger_one_only_adds() -> None:
+    own = read_set("own")
+    assert set(own.sample(36).classes.values()) == {3}
+    assert {item.id[-6:-4] for item in own.sample(36).items} == {"zh", "en"}
+    ids = [[item.id for item in own.sample(n).items] for n in (5, 12, 100, len(own.items), len(own.items) + 1)]
+    assert [len(some) for some in ids] == [5, 12, 100, len(own.items), len(own.items)]
+    assert all(set(some) < set(more) for some, more in zip(ids[:-1], ids[1:-1], strict=False))
+    assert ids[-1] == [item.id for item in own.items]
+    assert own.sample(24) == own.sample(24)
+
+
+def test_a_small_class_is_all_in_a_sample(tmp_path: Path) -> None:
+    rows = [{"id": f"q{n}", "class": "open qa", "question": "?", "reference": "!"} for n in range(50)]
+    rare = [{"id": f"r{n}", "class": "rare", "question": "?", "reference": "!"} for n in range(2)]
+    items = read_set(str(write(tmp_path, *rows, *rare)))
+    assert items.sample(10).classes == {"open qa": 8, "rare": 2}
+    assert items.sample(1).digest == items.digest
