@@ -105,7 +105,9 @@ def test_a_folder_without_scores_beside_another_is_not_passed_over(
     assert f"{tmp_path} has no scores" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '"x"', '{"version": 1}', '{"version": [2]}', "{", "", "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "3", "null", '"x"', '{"version": 1}', '{"version": [2]}', "{", "", "\udcff"]
+)
 def test_another_file_than_a_measurement_is_said_in_words(
     judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
