@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from belle.evaluation.items.item import EvaluationItem, EvaluationItems
 from belle.evaluation.scores.report.contents import ReportOptions, score_report
 from belle.evaluation.scores.report.page import page
 from tests.belle.evaluation.scores.made import HOSTILE, hostile_page, items_of, scores_of, verdict
@@ -77,3 +78,23 @@ def test_hostile_texts_are_shown_and_nothing_of_them_runs(browser: ChromiumTab, 
         assert not tab.said, tab.said
         assert tab.run("document.scripts.length") == 1
         assert tab.run("getComputedStyle(document.body).display") == "block"
+
+
+def test_the_names_of_models_stay_while_a_wide_table_scrolls(browser: ChromiumTab, tmp_path: Path) -> None:
+    items = EvaluationItems("set", "d", tuple(EvaluationItem(c, f"class {c}", ("?",), "ref") for c in "abcdefghijklmn"))
+    models = {
+        f"model-{n}": scores_of(f"model-{n}", *(verdict(item.id, n / 4) for item in items.items)) for n in range(4)
+    }
+    tab = opened(browser, tmp_path / "wide.html", page(score_report(items, models, [], ReportOptions()), {}, {}))
+    cells = "[...document.querySelector('table').rows].map(row => row.cells[0].getBoundingClientRect().left)"
+    for width in (1280, 400):
+        tab.look(width=width)
+        tab.run("document.querySelector('.scroll').scrollLeft = 0")
+        before = tab.run(cells)
+        assert (
+            tab.run("document.querySelector('.scroll').scrollLeft = 300, document.querySelector('.scroll').scrollLeft")
+            == 300
+        )
+        assert tab.run(cells) == before
+        names = "document.querySelector('table').tBodies[0].rows[0].cells[0].getBoundingClientRect().width / innerWidth"
+        assert tab.run(names) < 0.5
