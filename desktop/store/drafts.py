@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from desktop.store.database import Database, Row
+from desktop.store.pictures.tables import PICTURES_OF_DRAFT, pictures_in, replace_draft_pictures
 from desktop.store.reading import ValueReader, attachments_in, attachments_json
-from desktop.store.records import StoredAttachment
+from desktop.store.records import StoredAttachment, StoredPicture
 
 TypedField = Literal["title", "system_prompt"]
 """A text of a conversation that is typed into a field and saved with a key or a button."""
@@ -54,6 +55,16 @@ class Drafts:
                 self._db.write(
                     "DELETE FROM draft_attachments WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0
                 )
+
+    def draft_pictures(self, conversation_id: int | None) -> tuple[StoredPicture, ...]:
+        """The pictures that are to go along with the question in the composer of a conversation."""
+        row = self._db.row(f"SELECT {PICTURES_OF_DRAFT}", conversation_id or 0)
+        return pictures_in(row[0]) if row else ()
+
+    def save_draft_pictures(self, conversation_id: int | None, pictures: Sequence[StoredPicture]) -> None:
+        """Save these pictures instead of those before; none removes them. Of a new one `data` is needed."""
+        with self._db.transaction(durable=False):
+            replace_draft_pictures(self._db, conversation_id, pictures)
 
     def new_system_prompt(self) -> str:
         """The system prompt for the new conversation."""

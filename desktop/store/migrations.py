@@ -28,6 +28,7 @@ from desktop.store.schema import (
     VERSION_9,
     VERSION_10,
     VERSION_11,
+    VERSION_12,
 )
 from desktop.store.transactions import run_script, transaction
 
@@ -82,6 +83,10 @@ def _add_strategies(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_11)
 
 
+def _add_pictures(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_12)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create,
     _add_drafts_and_thinking,
@@ -94,6 +99,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_personas,
     _add_facts,
     _add_strategies,
+    _add_pictures,
 )
 
 

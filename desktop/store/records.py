@@ -174,6 +174,31 @@ class StoredAttachment:
     n_cut: int = 0
 
 
+PictureKind = Literal["png", "jpeg"]
+PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """A picture that went along with a question. Sizes are in pixels, `size` is in bytes.
+
+    `digest` is the SHA-256 of its file, in hexadecimal. `text` is what was read in it, for models that cannot see;
+    `source_width` and `source_height` are what it measured before it was scaled down (0: it was not). `data` is the
+    file itself; empty where it is in the store already, see `Store.picture_data`.
+    """
+
+    digest: str
+    kind: PictureKind
+    width: int
+    height: int
+    size: int
+    name: str = ""
+    text: str = ""
+    source_width: int = 0
+    source_height: int = 0
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One node of a conversation's tree.
@@ -201,6 +226,7 @@ class StoredMessage:
     is_damaged: bool = False
     pinned: bool = False
     attachments: tuple[StoredAttachment, ...] = ()
+    pictures: tuple[StoredPicture, ...] = ()
 
     @property
     def is_greeting(self) -> bool:
@@ -258,6 +284,7 @@ class TreeMessage:
     active_child: int | None = None
     pinned: bool = False
     attachments: tuple[StoredAttachment, ...] = ()
+    pictures: tuple[StoredPicture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

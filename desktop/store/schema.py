@@ -220,3 +220,64 @@ ALTER TABLE project ADD COLUMN uses_facts INTEGER CHECK (uses_facts IN (0, 1));
 VERSION_11 = """
 ALTER TABLE conversation ADD COLUMN strategy TEXT NOT NULL DEFAULT '{}';
 """
+
+# Pictures are in this file, each once, so that backups and copies have them and a commit is of text and pictures alike;
+# `data` stands last, because what is before it is read without it. A picture is in use by messages and by drafts, and
+# goes with the last of them. `text` is what was read in the picture, `source_*` its size before it was scaled down.
+VERSION_12 = """
+CREATE TABLE picture (
+    id     INTEGER PRIMARY KEY,
+    digest TEXT    NOT NULL UNIQUE,
+    kind   TEXT    NOT NULL CHECK (kind IN ('png', 'jpeg')),
+    width  INTEGER NOT NULL CHECK (width > 0),
+    height INTEGER NOT NULL CHECK (height > 0),
+    data   BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE message_picture (
+    message_id    INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+    position      INTEGER NOT NULL,
+    picture_id    INTEGER NOT NULL REFERENCES picture (id),
+    name          TEXT    NOT NULL DEFAULT '',
+    text          TEXT    NOT NULL DEFAULT '',
+    source_width  INTEGER NOT NULL DEFAULT 0,
+    source_height INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message_id, position)
+) STRICT;
+
+CREATE INDEX message_picture_picture ON message_picture (picture_id);
+
+CREATE TABLE draft_picture (
+    conversation_id INTEGER REFERENCES conversation (id) ON DELETE CASCADE,
+    position        INTEGER NOT NULL,
+    picture_id      INTEGER NOT NULL REFERENCES picture (id),
+    name            TEXT    NOT NULL DEFAULT '',
+    text            TEXT    NOT NULL DEFAULT '',
+    source_width    INTEGER NOT NULL DEFAULT 0,
+    source_height   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX draft_picture_place ON draft_picture (ifnull(conversation_id, 0), position);
+CREATE INDEX draft_picture_conversation ON draft_picture (conversation_id);
+CREATE INDEX draft_picture_picture ON draft_picture (picture_id);
+
+CREATE TRIGGER picture_is_kept BEFORE UPDATE ON picture
+BEGIN SELECT RAISE(ABORT, 'a picture never changes'); END;
+
+CREATE TRIGGER message_pictures_are_kept BEFORE UPDATE ON message_picture
+BEGIN SELECT RAISE(ABORT, 'the pictures of a message never change'); END;
+
+CREATE TRIGGER message_picture_is_removed_with_its_message BEFORE DELETE ON message_picture
+WHEN EXISTS (SELECT 1 FROM message WHERE id = old.message_id)
+BEGIN SELECT RAISE(ABORT, 'a picture is removed with its message'); END;
+
+CREATE TRIGGER picture_goes_with_its_last_message AFTER DELETE ON message_picture
+WHEN NOT EXISTS (SELECT 1 FROM message_picture WHERE picture_id = old.picture_id)
+ AND NOT EXISTS (SELECT 1 FROM draft_picture WHERE picture_id = old.picture_id)
+BEGIN DELETE FROM picture WHERE id = old.picture_id; END;
+
+CREATE TRIGGER picture_goes_with_its_last_draft AFTER DELETE ON draft_picture
+WHEN NOT EXISTS (SELECT 1 FROM message_picture WHERE picture_id = old.picture_id)
+ AND NOT EXISTS (SELECT 1 FROM draft_picture WHERE picture_id = old.picture_id)
+BEGIN DELETE FROM picture WHERE id = old.picture_id; END;
+"""

@@ -19,13 +19,20 @@ from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
-from desktop.store.records import NewConversation, StoredAttachment, StoredConversation, StoredMessage
+from desktop.store.pictures.kept import Pictures
+from desktop.store.records import (
+    NewConversation,
+    StoredAttachment,
+    StoredConversation,
+    StoredMessage,
+    StoredPicture,
+)
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 from desktop.store.whole_trees import WholeTrees
 
 
-class Store(WholeTrees, MessageTree, Drafts, Search):
+class Store(WholeTrees, MessageTree, Drafts, Pictures, Search):
     """Every conversation of one user. Use it from the thread that opened it."""
 
     recovered: list[int]
@@ -129,6 +136,7 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         text: str,
         *,
         attachments: Sequence[StoredAttachment] = (),
+        pictures: Sequence[StoredPicture] = (),
         **new: Unpack[NewConversation],
     ) -> StoredMessage:
         """Add a question at the end of the shown path and remove its draft, in one transaction.
@@ -144,9 +152,13 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
                 self.save_new_project(None)
                 conversation = self.create_conversation(**new)
             path = self.active_path(conversation.id)
-            return self.add_message(
-                conversation.id, path[-1].id if path else None, "user", text, attachments=attachments
+            question = self.add_message(
+                *(conversation.id, path[-1].id if path else None, "user", text),
+                attachments=attachments,
+                pictures=pictures,
             )
+            self.save_draft_pictures(conversation_id, ())  # only now: a picture that nothing has goes away
+            return question
 
     def begin_conversation(self, greeting: str, **new: Unpack[NewConversation]) -> int:
         """Create a conversation whose first message is one of the model; its number.
@@ -160,6 +172,8 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
             self.save_draft(None, "")
             self.save_draft_attachments(conversation_id, self.draft_attachments(None))
             self.save_draft_attachments(None, ())
+            self.save_draft_pictures(conversation_id, self.draft_pictures(None))
+            self.save_draft_pictures(None, ())
             self.save_new_system_prompt("")
             self.save_new_project(None)
         return conversation_id
@@ -167,13 +181,15 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
     def add_version(self, message_id: int, text: str) -> StoredMessage:
         """Add `text` as a version beside a message and remove the open edit of it, in one transaction.
 
-        A version of a pinned message is pinned, too, and has the same attachments. Raises StoreError.
+        A version of a pinned message is pinned, too, and has the same attachments and pictures. Raises StoreError.
         """
         with self._db.transaction():
             self.drop_edit(message_id)
             message = self.message(message_id)
             version = self.add_message(
-                *(message.conversation_id, message.parent_id, message.role, text), attachments=message.attachments
+                *(message.conversation_id, message.parent_id, message.role, text),
+                attachments=message.attachments,
+                pictures=message.pictures,
             )
             if message.pinned:
                 self.set_message_pinned(version.id, True)

@@ -15,22 +15,23 @@ from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
+from desktop.store.pictures.tables import PICTURES_OF_MESSAGE, add_pictures, pictures_in
 from desktop.store.reading import ValueReader, attachments_in, attachments_json
-from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredAttachment, StoredMessage
+from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredAttachment, StoredMessage, StoredPicture
 from desktop.store.salvage import connected_path, read_or_salvage, readable_rows, row_ids
 
 _COUNT_SIBLINGS = (
     "SELECT count(*) FROM message AS s WHERE s.parent_id IS m.parent_id AND s.conversation_id = m.conversation_id"
 )
 _FIELDS = "m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats"
+_MORE_FIELDS = "m.thinking, m.thinking_seconds, m.pinned, m.attachments"
 _SELECT_MESSAGE = (
     f"SELECT {_FIELDS}, ({_COUNT_SIBLINGS} AND s.id < m.id), ({_COUNT_SIBLINGS}),"  # noqa: S608
-    " m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"
+    f" {_MORE_FIELDS}, {PICTURES_OF_MESSAGE} FROM message AS m"
 )
-SELECT_WITHOUT_SIBLINGS = (
-    f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"  # noqa: S608
-)
+SELECT_WITHOUT_SIBLINGS = f"SELECT {_FIELDS}, 0, 1, {_MORE_FIELDS}, {PICTURES_OF_MESSAGE} FROM message AS m"  # noqa: S608
 """Messages as `stored_message` reads them, without counting their versions."""
+_SELECT_WITHOUT_PICTURES = f"SELECT {_FIELDS}, 0, 1, {_MORE_FIELDS}, '[]' FROM message AS m"  # noqa: S608
 
 # UNION (not UNION ALL) drops rows seen before, so the recursion also ends in a damaged file in which a message is its
 # own ancestor. For the same reason no row carries a depth: it would make every row new.
@@ -115,6 +116,7 @@ class MessageTree:
         thinking_seconds: float | None = None,
         stats: Mapping[str, Any] = MappingProxyType({}),
         attachments: Sequence[StoredAttachment] = (),
+        pictures: Sequence[StoredPicture] = (),
     ) -> StoredMessage:
         """Add a message as a child of `parent_id` (None: as a root), beside its other children, and show it.
 
@@ -131,6 +133,7 @@ class MessageTree:
                 *(json.dumps(dict(stats), ensure_ascii=False), attachments_json(attachments)),
             )
             message_id = added.lastrowid or 0
+            add_pictures(self._db, message_id, pictures)
             if parent_id == leaf:  # the usual case: the path up to the parent is active already
                 if parent_id is not None:
                     self._db.write(f"INSERT INTO active_child VALUES (?, ?) {_REPLACE_CHILD}", parent_id, message_id)  # noqa: S608
@@ -280,8 +283,17 @@ class MessageTree:
 
 def readable_messages(database: Database, conversation_id: int) -> list[StoredMessage]:
     """The messages of a conversation in a damaged file, as far as they can be read, in the order of their ids."""
-    rows = readable_rows(database, f"{SELECT_WITHOUT_SIBLINGS} WHERE m.id = ?", row_ids(database, "message"))
-    return [message for message in map(stored_message, rows) if message.conversation_id == conversation_id][::-1]
+    rows = (_readable_row(database, number) for number in row_ids(database, "message"))
+    messages = (stored_message(row) for row in rows if row is not None)
+    return [message for message in messages if message.conversation_id == conversation_id][::-1]
+
+
+def _readable_row(database: Database, message_id: int) -> Row | None:
+    """A message, without its pictures where these cannot be read."""
+    for select in (SELECT_WITHOUT_SIBLINGS, _SELECT_WITHOUT_PICTURES):
+        for row in readable_rows(database, f"{select} WHERE m.id = ?", [message_id]):
+            return row
+    return None
 
 
 def stored_message(row: Row) -> StoredMessage:
@@ -303,5 +315,6 @@ def stored_message(row: Row) -> StoredMessage:
         thinking_seconds=None if row[12] is None else read.number(12),
         pinned=bool(row[13]),
         attachments=attachments_in(row[14]),
+        pictures=pictures_in(row[15]),
     )
     return replace(message, is_damaged=True) if read.is_damaged else message

@@ -9,6 +9,7 @@ from dataclasses import replace
 from desktop.store.conversations import Conversations
 from desktop.store.database import storable
 from desktop.store.instructions.personas import sampling_json
+from desktop.store.pictures.tables import add_pictures
 from desktop.store.reading import attachments_json
 from desktop.store.records import ConversationTree, StoredMessage, StoredSummary, TreeMessage
 from desktop.store.salvage import read_or_salvage
@@ -109,6 +110,7 @@ class WholeTrees(Conversations):
             *(json.dumps(dict(message.stats), ensure_ascii=False), message.thinking, message.thinking_seconds),
             *(message.pinned, attachments_json(message.attachments)),
         )
+        add_pictures(self._db, added.lastrowid or 0, message.pictures)
         return added.lastrowid or 0
 
     def has_tree(self, tree: ConversationTree, *, imported_from: str = "") -> bool:
@@ -146,6 +148,7 @@ def _tree_message(stored: StoredMessage, places: Mapping[int, int], children: Ma
         active_child=places.get(children.get(stored.id, 0)),
         pinned=stored.pinned,
         attachments=stored.attachments,
+        pictures=stored.pictures,
     )
 
 

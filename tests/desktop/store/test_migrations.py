@@ -358,3 +358,20 @@ time.sleep(600)
     assert (path.read_bytes(), log.read_bytes()) == before
     with Store.open(path, migrations=(*VERSION_1, nothing)) as store:
         assert title(store) == "of tomorrow"
+
+
+def test_a_file_of_version_11_gets_room_for_pictures(path: Path) -> None:
+    with Store.open(as_version_wrote_it(11, path)) as store:
+        assert {message.pictures for message in store.active_path(1)} == {()}
+        assert store.draft_pictures(None) == ()
+
+
+def test_a_file_of_version_12_opens_with_its_pictures(path: Path) -> None:
+    with Store.open(as_version_wrote_it(12, path)) as store:
+        (picture,) = store.message(1).pictures
+        assert (picture.name, picture.text, picture.kind, picture.width, picture.source_width) == (
+            *("dot.png", "一点", "png"),
+            *(1, 4000),
+        )
+        assert store.picture_data(picture.digest).startswith(b"\x89PNG")
+        assert [draft.name for draft in store.draft_pictures(None)] == ["dot.png"]

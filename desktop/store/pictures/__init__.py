@@ -1,0 +1,1 @@
+"""Pictures in the store: each once, whatever has it."""
