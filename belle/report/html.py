@@ -52,13 +52,14 @@ def render(template: Path, filters: Mapping[str, Callable[..., str]] | None = No
     return environment.get_template(template.name).render(light=_variables("light"), dark=_variables("dark"), **values)
 
 
-def render_sealed(template: Path, **values: Any) -> str:
+def render_sealed(template: Path, *, own_pictures: bool = False, **values: Any) -> str:
     """The HTML of a page with texts of models and of other programs; its template extends `sealed.html.j2`.
 
     Its content security policy allows one style, which is named by its hash, and nothing else: no script, no image, no
-    frame, no connection, not even a style in what was said. Arguments as of `render`.
+    frame, no connection, not even a style in what was said. With `own_pictures` it allows the pictures that the page
+    itself holds. Other arguments as of `render`.
     """
-    page = render(template, style_hash=_STYLE_HASH, **values)
+    page = render(template, style_hash=_STYLE_HASH, own_pictures=own_pictures, **values)
     style = _STYLE.search(page)
     assert style is not None  # base.html.j2 has it
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()

@@ -113,7 +113,8 @@ def _begins_like_json(text: str) -> bool:
 
 def _incoming(value: Any, *, own: bool, path: Path, is_first: bool) -> IncomingConversation:
     if own:
-        tree, left_out = own_format.read_record(value), LeftOut()
+        tree = own_format.read_record(value)
+        left_out = LeftOut(images=own_format.lost_pictures(value, tree))
     else:
         reader = next((read for fits, read in _READERS if fits(value)), None)
         if reader is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from belle.report.html import as_it_is, render, render_sealed, theme_colours
 from desktop.exchange.message_html import message_html
+from desktop.exchange.picture_fields import data_address
 from desktop.exchange.words import ExportWords, facts, is_cut_off, moment
 from desktop.markup.highlight import COLOR_NAMES
 from desktop.store import ConversationTree, TreeMessage
+from desktop.store.records import StoredPicture
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _PRINT_TEMPLATE = Path(__file__).with_name("print.html.j2")
@@ -22,7 +24,8 @@ def html_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
     chats = [_chat(tree, words) for tree in trees]
     title = chats[0]["title"] if len(chats) == 1 else words.chats
     colours = sorted(COLOR_NAMES)
-    return render_sealed(_TEMPLATE, language=words.language, title=title, chats=chats, words=words, colours=colours)
+    values = {"language": words.language, "title": title, "chats": chats, "words": words, "colours": colours}
+    return render_sealed(_TEMPLATE, own_pictures=any(message["pictures"] for message in _messages(chats)), **values)
 
 
 def print_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
@@ -30,6 +33,10 @@ def print_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
     chats = [_chat(tree, words) for tree in trees]
     colour = {**theme_colours("light"), "blue": _BLUE}
     return render(_PRINT_TEMPLATE, chats=chats, words=words, colours=sorted(COLOR_NAMES), colour=colour)
+
+
+def _messages(chats: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (message for chat in chats for message in chat["messages"])
 
 
 def _chat(tree: ConversationTree, words: ExportWords) -> dict[str, Any]:
@@ -50,8 +57,19 @@ def _message(message: TreeMessage, words: ExportWords) -> dict[str, Any]:
         "thoughts_title": words.thoughts_title(message),
         "said": _said(message.text),
         "files": words.attachments(message),
+        "pictures": [_picture(picture, words) for picture in message.pictures],
         "sources": words.sources(message),
         "cut_off": is_cut_off(message),
+    }
+
+
+def _picture(picture: StoredPicture, words: ExportWords) -> dict[str, Any]:
+    return {
+        "name": picture.name,
+        "address": data_address(picture),
+        "width": picture.width,
+        "text": picture.text.strip(),
+        "text_title": words.picture_text(picture),
     }
 
 

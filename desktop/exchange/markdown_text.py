@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from desktop.exchange.picture_fields import file_of
 from desktop.exchange.words import ExportWords, facts, is_cut_off, moment
 from desktop.store import ConversationTree, TreeMessage
 
@@ -13,19 +14,23 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _END_OF_FOLD = re.compile(r"<(?=/?(?:details|summary)\b)", re.IGNORECASE)
 
 
-def markdown(tree: ConversationTree, words: ExportWords) -> str:
-    """The text of a `.md` file. What was said stays as it was written; a fence that is left open is closed."""
+def markdown(tree: ConversationTree, words: ExportWords, folder: str = "") -> str:
+    """The text of a `.md` file. What was said stays as it was written; a fence that is left open is closed.
+
+    Args:
+        folder: where the files of pictures are, as seen from the text.
+    """
     parts = [f"# {_escaped(words.title(tree))}"]
     if line := facts(tree):
         parts.append(f"*{_escaped(line)}*")
     if tree.prompt_in_force.strip():
         parts.append(f"> **{words.system_prompt}**\n>\n{_quoted(tree.prompt_in_force)}")
     for message in tree.active_path():
-        parts += _message(message, words)
+        parts += _message(message, words, folder)
     return "\n\n".join(parts) + "\n"
 
 
-def _message(message: TreeMessage, words: ExportWords) -> Iterator[str]:
+def _message(message: TreeMessage, words: ExportWords, folder: str) -> Iterator[str]:
     when = moment(message.created_at)
     yield f"## {_escaped(words.speaker(message))}" + (f" — {when}" if when else "")
     if message.thinking.strip():
@@ -33,6 +38,10 @@ def _message(message: TreeMessage, words: ExportWords) -> Iterator[str]:
         yield f"<details>\n<summary>{words.thoughts_title(message)}</summary>\n\n{folded}\n\n</details>"
     if files := words.attachments(message):
         yield f"*{_escaped(files)}*"
+    for picture in message.pictures:
+        yield f"![{_escaped(' '.join(picture.name.split()))}](<{folder}/{file_of(picture)}>)"
+        if picture.text.strip():
+            yield f"> **{_escaped(words.picture_text(picture))}**\n>\n{_quoted(picture.text)}"
     if message.text.strip():
         yield _with_closed_fence(message.text.strip("\n"))
     if sources := words.sources(message):

@@ -7,16 +7,18 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from belle.durable import replace_file
+from belle.durable import replace_file, write_bytes, writing
 from belle.texts import utf8
 from desktop.exchange.html_page import html_page
 from desktop.exchange.markdown_text import markdown
 from desktop.exchange.own_format import own_json
+from desktop.exchange.picture_fields import files_of
 from desktop.exchange.words import ExportWords
 from desktop.store import ConversationTree
 
 ENDINGS = (".md", ".html", ".json", ".zip")
-"""A `.zip` holds one `.md` for each conversation."""
+"""A `.zip` holds one `.md` for each conversation; pictures are files of their own beside a `.md`."""
+_PICTURES = "pictures"
 _LONGEST_NAME = 60
 _UNSAFE = re.compile(r"[^\w\s.()\-]|[\x00-\x1f]")
 
@@ -34,8 +36,22 @@ def export(trees: Iterable[ConversationTree], path: Path, words: ExportWords) ->
         case ".json":
             _export_pieces(own_json(trees), path)
         case _:
-            texts = (markdown(tree, words) for tree in trees)
+            texts = (_markdown(tree, words, path) for tree in trees)
             _export_pieces((utf8(("\n---\n\n" if place else "") + text) for place, text in enumerate(texts)), path)
+
+
+def _markdown(tree: ConversationTree, words: ExportWords, path: Path) -> str:
+    """The text of a conversation for the file `path`; its pictures become files in a folder beside that."""
+    folder = path.with_name(f"{path.stem}-{_PICTURES}")
+    for name, data in _picture_files(tree).items():
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        write_bytes(folder / name, data)
+    return markdown(tree, words, folder.name)
+
+
+def _picture_files(tree: ConversationTree) -> dict[str, bytes]:
+    return files_of([picture for message in tree.active_path() for picture in message.pictures])
 
 
 def _export_pieces(pieces: Iterator[bytes], path: Path) -> None:
@@ -46,9 +62,15 @@ def _export_pieces(pieces: Iterator[bytes], path: Path) -> None:
 
 def _export_zip(trees: Iterable[ConversationTree], path: Path, words: ExportWords) -> None:
     taken: set[str] = set()
+    pictures: set[str] = set()
     with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for tree in trees:
-            archive.writestr(_free_name(file_name(words.title(tree)), taken), utf8(markdown(tree, words)))
+            text = utf8(markdown(tree, words, _PICTURES))
+            archive.writestr(_free_name(file_name(words.title(tree)), taken), text)
+            for name, data in _picture_files(tree).items():
+                if name not in pictures:
+                    pictures.add(name)
+                    archive.writestr(f"{_PICTURES}/{name}", data)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -8,13 +8,14 @@ places in the list. A later version may add fields, which earlier programs ignor
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import belle
 from belle.documents import DocumentError
 from belle.texts import json_text, utf8
 from desktop.exchange.fields import LATEST, items, name_of, number
+from desktop.exchange.picture_fields import picture_record, pictures_of
 from desktop.store import ConversationTree, ProjectSettings, TreeMessage
 from desktop.store.instructions.personas import valid_sampling
 from desktop.store.reading import attachments_in
@@ -41,10 +42,20 @@ def record(tree: ConversationTree) -> dict[str, Any]:
     """A conversation as a JSON object."""
     return {
         **{name: getattr(tree, name) for name in _TREE_FIELDS},
-        "messages": [asdict(message) for message in tree.messages],
+        "messages": [_message_record(message) for message in tree.messages],
         "summaries": [{"covers": s.covers, "text": s.text, "created_at": s.created_at} for s in tree.summaries],
         "project": _project_record(tree.project),
     }
+
+
+def _message_record(message: TreeMessage) -> dict[str, Any]:
+    return asdict(replace(message, pictures=())) | {"pictures": [picture_record(p) for p in message.pictures]}
+
+
+def lost_pictures(value: Any, tree: ConversationTree) -> int:
+    """How many pictures a record has that its conversation does not, because they are damaged."""
+    n_written = sum(len(items(message.get("pictures"))) for message in value["messages"])
+    return n_written - sum(len(message.pictures) for message in tree.messages)
 
 
 def _project_record(project: ProjectSettings | None) -> dict[str, Any] | None:
@@ -138,6 +149,7 @@ def _message(value: Any, place: int, messages: list[Any]) -> TreeMessage:
         active_child=child,
         pinned=read.truth("pinned"),
         attachments=attachments_in(value.get("attachments")),
+        pictures=pictures_of(value.get("pictures")),
     )
 
 

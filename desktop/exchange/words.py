@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.store import ConversationTree, TreeMessage
+from desktop.store.records import StoredPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ExportWords:
     thoughts_for: str = "Thoughts ({seconds} s)"
     cut_off: str = "cut off"
     attached: str = "Attached: {names}"
+    text_of: str = "Text in {name}"
     passages: str = "From these passages"
     page: str = "page {number}"
     line: str = "line {number}"
@@ -42,6 +44,10 @@ class ExportWords:
         """The names of the files that went along with a message; empty for none."""
         names = ", ".join(file.name for file in message.attachments)
         return self.attached.format(names=names) if names else ""
+
+    def picture_text(self, picture: StoredPicture) -> str:
+        """What stands above the text that was read in a picture."""
+        return self.text_of.format(name=picture.name)
 
     def sources(self, message: TreeMessage) -> list[str]:
         """The places of the passages of documents that an answer was made from, each after its number."""

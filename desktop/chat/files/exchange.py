@@ -53,7 +53,7 @@ class Exchange(QObject):
 
     def make_page(self, words: ExportWords, conversation_id: int) -> None:
         """Make a page for a printer of a conversation; `page_made` brings it."""
-        self._run(lambda store: self.page_made.emit(print_page([store.tree(conversation_id)], words)))
+        self._run(lambda store: self.page_made.emit(print_page([_whole(store, conversation_id)], words)))
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Bring in the conversations of files and folders."""
@@ -121,7 +121,7 @@ class Exchange(QObject):
         for number, conversation_id in enumerate(ids, start=1):
             if self._stop.is_set():
                 raise _Stopped
-            yield store.tree(conversation_id)
+            yield _whole(store, conversation_id)
             self.progressed.emit(number, len(ids))
 
     def _write(self, trees: Iterator[ConversationTree], path: Path, words: ExportWords) -> None:
@@ -142,6 +142,10 @@ class Exchange(QObject):
             self.newest_import = report.added[-1]
             self.imported.emit()
         self.notice.emit(_of_import(report))
+
+
+def _whole(store: Store, conversation_id: int) -> ConversationTree:
+    return store.with_picture_data(store.tree(conversation_id))
 
 
 class _Stopped(Exception):  # noqa: N818 - caught in this module alone
