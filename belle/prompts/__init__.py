@@ -6,7 +6,7 @@ others, and `gguf` for the template in a model file.
 
 from __future__ import annotations
 
-from belle.prompts.base import Message, PromptTemplate, Role, Segment, ToolCall, as_text
+from belle.prompts.base import Message, PictureRef, PromptTemplate, Role, Segment, ToolCall, as_text
 from belle.prompts.builtin import TEMPLATES, get_template
 from belle.prompts.gguf import OWN_TEMPLATE, template_from_gguf
 
@@ -14,6 +14,7 @@ __all__ = [
     "OWN_TEMPLATE",
     "TEMPLATES",
     "Message",
+    "PictureRef",
     "PromptTemplate",
     "Role",
     "Segment",

@@ -33,10 +33,22 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRef:
+    """A picture in a message.
+
+    Args:
+        path: of a PNG, JPEG, WebP, GIF or BMP file. Only the engine's worker reads it.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation.
 
     Args:
+        pictures: what the model sees before it reads `content`.
         trained: whether training computes the loss on it; matters for answers only.
         tool_calls: the functions that an answer calls.
         tool_call_id: of the call that a `tool` message answers.
@@ -49,6 +61,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     name: str = ""
+    pictures: tuple[PictureRef, ...] = ()
 
     @property
     def is_target(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from belle.engine.process.commands import Count, Generate, ListTemplates, Load, ReadAhead
+from belle.engine.process.commands import Count, DescribePicture, Generate, ListTemplates, Load, ReadAhead
 from belle.engine.process.events import (
     Counted,
     Died,
@@ -84,6 +84,9 @@ class FakeEngine:
 
     def read_ahead(self, command: ReadAhead) -> None:
         self.commands.append(command)
+
+    def describe_picture(self, request: DescribePicture) -> None:
+        self.commands.append(request)
 
     def list_templates(self, request: ListTemplates) -> None:
         self.commands.append(request)

@@ -18,6 +18,7 @@ from belle.engine.process.commands import (
     AnswerNow,
     Command,
     Count,
+    DescribePicture,
     Embed,
     Forget,
     Generate,
@@ -68,6 +69,9 @@ class Engine(Protocol):
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation."""
+
+    def describe_picture(self, request: DescribePicture) -> None:
+        """Say what a picture is and what it would cost."""
 
     def list_templates(self, request: ListTemplates) -> None:
         """List the prompt templates to choose from."""
@@ -154,6 +158,10 @@ class EngineClient:
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation; answered by `Counted` or `Failed`."""
+        self._send(request)
+
+    def describe_picture(self, request: DescribePicture) -> None:
+        """Ask what a picture is and what it would cost; answered by `PictureDescribed` or `Failed`."""
         self._send(request)
 
     def list_templates(self, request: ListTemplates) -> None:

@@ -57,6 +57,8 @@ class Load:
         flash_attention: see `FlashAttention`.
         speculation: guess the next tokens where that is faster. The text is the same.
         draft: the GGUF of a smaller model with the same vocabulary, which guesses, too; None for none.
+        mmproj: the GGUF with the vision encoder of this model; "" for none, None for one in the model's folder that
+            fits it.
 
     Of what this model or machine cannot do, `ModelInfo.fallbacks` says what was taken instead.
     """
@@ -77,6 +79,7 @@ class Load:
     parallel: int = 1
     speculation: bool = True
     draft: str | None = None
+    mmproj: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,24 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribePicture:
+    """Ask what a picture is and what it would cost, also while no model is loaded or an answer is being generated;
+    answered by `PictureDescribed`, or by `Failed` where it cannot be read.
+
+    Args:
+        path: of the picture.
+        preview: where a PNG of it is written that is safe to show: upright, and at most `preview_size` pixels wide and
+            high; "" writes none.
+    """
+
+    op: ClassVar[str] = "describe_picture"
+    id: int
+    path: str
+    preview: str = ""
+    preview_size: int = 512
+
+
+@dataclass(frozen=True, slots=True)
 class ListTemplates:
     """Ask for the prompt templates to choose from, each with `messages` as it would render them; answered by
     `TemplateList` at once, also while an answer is being generated."""
@@ -220,4 +241,17 @@ class Quit:
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Embed | Stop | AnswerNow | Count | ListTemplates | ReadAhead | Forget | Quit
+Command = (
+    Load
+    | SetTemplate
+    | Generate
+    | Embed
+    | Stop
+    | AnswerNow
+    | Count
+    | DescribePicture
+    | ListTemplates
+    | ReadAhead
+    | Forget
+    | Quit
+)

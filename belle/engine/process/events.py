@@ -57,7 +57,8 @@ class ModelInfo:
     `template_problem` says why the file's own template does not work. `can_switch_thinking`: the template knows
     `Generate.thinking`. `device` is `CPU` or the GPU's name. `tool_syntax` is how the model writes calls of functions
     (`belle.prompts.tool_calls`), "" when its template knows none. `kv_type` and `flash_attention` are those in use,
-    `fallbacks` the settings that were asked for and could not be taken.
+    `fallbacks` the settings that were asked for and could not be taken. `sees`: messages may have pictures; `mmproj` is
+    the file with the vision encoder, and `picture_tokens` what a picture of 1024 × 1024 pixels takes of the context.
     """
 
     path: str
@@ -78,6 +79,9 @@ class ModelInfo:
     kv_type: KvType = "f16"
     flash_attention: FlashAttention = "off"
     fallbacks: tuple[Fallback, ...] = ()
+    sees: bool = False
+    mmproj: str = ""
+    picture_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,45 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureDescribed:
+    """The answer to `DescribePicture`.
+
+    Args:
+        kind: `PNG`, `JPEG`, `WebP`, `GIF` or `BMP`.
+        sha256: of the file.
+        width, height: of the picture, upright, in pixels.
+        read_width, read_height: to which it is scaled down before the model sees it; as above where it is not.
+        tokens: what it takes of the context; None where no model is loaded that sees.
+    """
+
+    event: ClassVar[str] = "picture_described"
+    id: int
+    kind: str
+    sha256: str
+    width: int
+    height: int
+    read_width: int
+    read_height: int
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRead:
+    """The model has seen a picture of the prompt; sizes as in `PictureDescribed`. Not sent for one that is in the KV
+    cache already."""
+
+    event: ClassVar[str] = "picture_read"
+    id: int
+    path: str
+    width: int
+    height: int
+    read_width: int
+    read_height: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateOption:
     """One of the templates to choose from.
 
@@ -313,6 +356,8 @@ Event = (
     | Done
     | Embedded
     | Counted
+    | PictureDescribed
+    | PictureRead
     | TemplateList
     | Failed
     | Died

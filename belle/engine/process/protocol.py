@@ -16,7 +16,7 @@ from typing import Any, get_args
 from belle.documents import parse_json_row
 from belle.engine.process.commands import Command, Sampling
 from belle.engine.process.events import Event, Fallback, ModelInfo, Stats, TemplateOption, TokenLogprob
-from belle.prompts import Message, ToolCall
+from belle.prompts import Message, PictureRef, ToolCall
 from belle.texts import utf8
 
 PROTOCOL_VERSION = 2
@@ -95,8 +95,11 @@ def _model_info(fallbacks: list[dict[str, str]] | tuple[()] = (), **fields: Any)
     return ModelInfo(**fields, fallbacks=tuple(Fallback(**fallback) for fallback in fallbacks))
 
 
-def _message(tool_calls: list[dict[str, str]] | tuple[()] = (), **fields: Any) -> Message:
-    return Message(**fields, tool_calls=tuple(ToolCall(**call) for call in tool_calls))
+def _message(
+    tool_calls: list[dict[str, str]] | tuple[()] = (), pictures: list[dict[str, str]] | tuple[()] = (), **fields: Any
+) -> Message:
+    calls = tuple(ToolCall(**call) for call in tool_calls)
+    return Message(**fields, tool_calls=calls, pictures=tuple(PictureRef(**picture) for picture in pictures))
 
 
 def _token_logprob(piece: list[int], top: list[tuple[int, list[int], float]], **fields: Any) -> TokenLogprob:

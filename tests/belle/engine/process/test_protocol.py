@@ -6,10 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from belle.engine.process.commands import Command, Embed, Generate, Load, Sampling
-from belle.engine.process.events import Embedded, Event, Fallback, Logprobs, ModelInfo, Ready, TokenLogprob
+from belle.engine.process.commands import Command, DescribePicture, Embed, Generate, Load, Sampling
+from belle.engine.process.events import (
+    Embedded,
+    Event,
+    Fallback,
+    Logprobs,
+    ModelInfo,
+    PictureDescribed,
+    PictureRead,
+    Ready,
+    TokenLogprob,
+)
 from belle.engine.process.protocol import decode_command, decode_event, encode
-from belle.prompts import Message, ToolCall
+from belle.prompts import Message, PictureRef, ToolCall
 
 CALL = Message("assistant", "", tool_calls=(ToolCall("f", '{"a": "北京 🙂"}', "c1"), ToolCall("g", "{}")))
 COMMANDS: list[Command] = [
@@ -20,6 +30,11 @@ COMMANDS: list[Command] = [
     Generate(3, (), prompt=(1, 2, 3), logprobs=5, prompt_logprobs=True),
     Embed(4, "text"),
     Embed(5, (7, 8)),
+    Generate(
+        6, (Message("user", "which?", pictures=(PictureRef("a.png"), PictureRef("图.jpg"))), Message("assistant", "b"))
+    ),
+    Load("model.gguf", mmproj="mmproj.gguf"),
+    DescribePicture(7, "a.png", "preview.png", 64),
 ]
 TOKEN = TokenLogprob(7, (0xE4, 0xBD), -0.25, ((7, (0xE4, 0xBD), -0.25), (9, (), float("-inf"))))
 FELL_BACK = Fallback("kv_type", "q8_0", "f16", "head_size", "Its heads have 80 values.")
@@ -29,6 +44,9 @@ EVENTS: list[Event] = [
     Ready(replace(INFO, fallbacks=(), kv_type="q8_0", flash_attention="on")),
     Logprobs(1, (TOKEN, TokenLogprob(1, (), None)), of_prompt=True),
     Embedded(2, (0.5, -0.5), 7),
+    Ready(replace(INFO, sees=True, mmproj="mmproj.gguf", picture_tokens=256)),
+    PictureDescribed(3, "PNG", "ab" * 32, 4000, 3000, 2000, 1500),
+    PictureRead(4, "a.png", 4000, 3000, 2000, 1500, 256, 0.5),
 ]
 
 
