@@ -23,7 +23,7 @@ from belle.data.fields import (
     shown,
     text_of,
 )
-from belle.data.rows import BAD_ANSWER, Conversation, Kind, Preference, PretrainText, Row
+from belle.data.rows import BAD_ANSWER, Conversation, Kind, PictureConversation, Preference, PretrainText, Row
 from belle.prompts import Message
 
 
@@ -70,6 +70,9 @@ class Format:
 
 _ANSWERS = ("output", "target", "completion", "response", "answer", "std_answer")
 _CHOSEN, _REJECTED = "chosen", ("rejected", "reject")
+PICTURE_MARK = "<image>"
+"""Where in a message the picture is shown, as LLaVA's data say it."""
+
 _TOOLS = "it is about tools, which no prompt here can describe"
 
 
@@ -95,6 +98,27 @@ def _system(record: Fields) -> list[Message]:
 def _from_turns(record: Fields) -> Sequence[Row]:
     key = "conversations" if record.get("conversations") is not None else "messages"
     return [_conversation(record, [*_system(record), *messages_of(record[key], key)])]
+
+
+def _from_llava(record: Fields) -> Sequence[Row]:
+    (row,) = _from_turns(record)
+    assert isinstance(row, Conversation)
+    picture = _picture(record)
+    shown_at = sum(message.content.count(PICTURE_MARK) for message in row.messages if message.role == "user")
+    if shown_at > 1:
+        raise RowError(f"it has {shown_at} places {PICTURE_MARK} for one picture", key="conversations")
+    return [PictureConversation(row.messages, row.id, row.category, row.unwanted, row.compared, picture)]
+
+
+def _picture(record: Fields) -> str:
+    value = record.get("image")
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not value:
+        raise RowError(f"“image” is {shown(value)}, not the path of one picture", key="image")
+    return value
 
 
 def _question(record: Fields) -> str:
@@ -299,6 +323,10 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "reward", "preference", "chosen, rejected: whole conversations", (_CHOSEN, _REJECTED), _from_reward,
+        ),
+        Format(
+            "llava", "picture", "LLaVA: conversations of from, value, and image, the path of a picture",
+            ("conversations",), _from_llava, lambda r: isinstance(r.get("image"), str | list),
         ),
         Format(
             "belle", "conversation", "BELLE, ShareGPT: conversations of from, value", ("conversations",), _from_turns,

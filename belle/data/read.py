@@ -138,6 +138,7 @@ _KINDS = {
     "conversation": "conversations",
     "text": "texts for pre-training",
     "preference": "pairs of a chosen and a rejected answer",
+    "picture": "conversations about pictures",
 }
 
 

@@ -1,4 +1,7 @@
-"""The kinds of rows that training data has, whatever its file format: conversations, plain text, preferences."""
+"""The kinds of rows that training data has, whatever its file format.
+
+Conversations, plain text, preferences, and conversations about pictures.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from typing import Literal
 
 from belle.prompts import Message
 
-Kind = Literal["conversation", "text", "preference"]
+Kind = Literal["conversation", "text", "preference", "picture"]
 
 _STAGES: Mapping[Kind, str] = {
     "conversation": "sft or mip or ppo",
     "text": "pretrain or mip or vocab",
     "preference": "reward or dpo",
+    "picture": "vl_align or vl_instruct",
 }
 """The stages of training that use rows of each kind; `belle.training`, which defines them, is above this package."""
 
@@ -36,6 +40,17 @@ class Conversation:
     category: str = ""
     unwanted: str = ""
     compared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PictureConversation(Conversation):
+    """Messages about a picture, of which one of the user's has `<image>` where the picture is shown.
+
+    Args:
+        picture: path of its file, as it is written in the record; "" for a conversation without a picture.
+    """
+
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ Row = Conversation | PretrainText | Preference
 
 def kind_of(row: Row) -> Kind:
     """The kind of a row."""
+    if isinstance(row, PictureConversation):
+        return "picture"
     if isinstance(row, Conversation):
         return "conversation"
     return "text" if isinstance(row, PretrainText) else "preference"

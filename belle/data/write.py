@@ -10,7 +10,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
-from belle.data.rows import BAD_ANSWER, Conversation, Preference, PretrainText, Row, kind_of
+from belle.data.rows import (
+    BAD_ANSWER,
+    Conversation,
+    PictureConversation,
+    Preference,
+    PretrainText,
+    Row,
+    kind_of,
+)
 from belle.durable import replace_file
 from belle.errors import KnownError
 from belle.prompts import Message, as_text, get_template
@@ -164,6 +172,13 @@ def _sharegpt(row: Row) -> Fields | None:
     return {"conversations": _turns(row.messages, _SHAREGPT_NAMES)} | _labels(row)
 
 
+def _llava(row: Row) -> Fields | None:
+    if not isinstance(row, PictureConversation):
+        return None
+    image = {"image": row.picture} if row.picture else {}
+    return image | {"conversations": _turns(row.messages, _SHAREGPT_NAMES)} | _labels(row)
+
+
 def _messages(row: Row) -> Fields | None:
     if not isinstance(row, Conversation):
         return None
@@ -246,6 +261,7 @@ def _reward(row: Row) -> Fields | None:
 WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
     "belle": _belle,
     "sharegpt": _sharegpt,
+    "llava": _llava,
     "messages": _messages,
     "instruction": _instruction,
     "multiturn": _multiturn,
@@ -260,4 +276,4 @@ WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
 _LABELLED = ("kto",)
 """The formats with a label for answers that must not be learned."""
 
-_USUAL = {"conversation": "belle", "text": "text", "preference": "dpo"}
+_USUAL = {"conversation": "belle", "text": "text", "preference": "dpo", "picture": "llava"}

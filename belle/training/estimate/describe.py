@@ -40,6 +40,8 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
         return (
             f"{recipe.source}: {recipe.stage}\n  no model is trained: text is read, pieces are learned, rows are added"
         )
+    if recipe.traits.sees_pictures:
+        return f"{recipe.source}: {recipe.stage}\n  memory and time of models that see are not estimated"
     recipe = fetched(recipe, weights=False)
     processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
     device = this_device()

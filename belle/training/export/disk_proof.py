@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 def loader_of(model: Any) -> str:
     """The name of transformers' class that loads a model of this kind."""
-    scoring = type(model).__name__.endswith("ForSequenceClassification")
-    return "AutoModelForSequenceClassification" if scoring else "AutoModelForCausalLM"
+    name = type(model).__name__
+    if name.endswith("ForConditionalGeneration"):
+        return "AutoModelForImageTextToText"
+    if name.endswith("ForSequenceClassification"):
+        return "AutoModelForSequenceClassification"
+    return "AutoModelForCausalLM"
 
 
 def tie_as_written(model: Any, weights: Mapping[str, Tensor]) -> None:

@@ -49,6 +49,7 @@ def write_final(
     step: int,
     recipe: Mapping[str, Any],
     ranks: Ranks,
+    further: Mapping[str, str] | None = None,
 ) -> None:
     """Write a trained model, whole or not at all, and replace the one that was there. All processes call it.
 
@@ -58,6 +59,7 @@ def write_final(
         dtype: of the weights in the file.
         step: optimizer steps done.
         recipe: the resolved recipe, JSON-serializable.
+        further: names and texts of more files.
 
     Raises KnownError: those of `write_folder`, and `adapter_empty` when an adapter's file lacks what was trained.
     """
@@ -71,6 +73,8 @@ def write_final(
             write_tokenizer(tokenizer, into, template=template if stage.chats else None)
             if not stage.scores:
                 write_generation_config(model, tokenizer, template.stop, into)
+            for name, text in (further or {}).items():
+                (into / name).write_text(text, encoding="utf-8")
 
     write_folder(folder, write, step=step, recipe=recipe, ranks=ranks)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from belle.training.recipe.stages import TrainingStage
     from belle.training.samples.batching import Mode
     from belle.training.samples.loader import SampleBatches
+    from belle.training.samples.picture_text import PicturePlaceholder
     from belle.training.samples.store import SampleSet
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
@@ -45,6 +46,9 @@ class TrainingData:
         builder: which process this is.
         tokenizer, vocabulary: transformers' tokenizer, and the same as the renderer wants it.
         template: the prompt template of conversations.
+
+    Attributes:
+        placeholder: what stands for a picture; set by the stages whose models see.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class TrainingData:
         self._tokenizer = tokenizer
         self._vocabulary = vocabulary
         self._template = template
+        self.placeholder: PicturePlaceholder | None = None
 
     @property
     def is_first_here(self) -> bool:
@@ -141,6 +146,7 @@ class TrainingData:
                 self._template,
                 max_length=self._options.max_length,
                 trains_all=self._stage.trains_all,
+                placeholder=self.placeholder,
                 processes=self._options.processes,
                 cache_dir=self._run.folder.data,
                 say=self._run.say,

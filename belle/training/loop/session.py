@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ class TrainingSession:
 
     def _check_memory(self) -> None:
         """Raises KnownError("gpu_memory") when the model's states alone are more than the GPU has."""
-        if self._builder.device.type == "cuda":
+        if self._builder.device.type == "cuda" and not self.recipe.traits.sees_pictures:
             from belle.training.estimate.fits import check_fits, device_memory
 
             available, name = device_memory(self._builder.device)
@@ -183,8 +183,12 @@ class TrainingSession:
             write_samples=self.write_samples,
         )
 
-    def write_final(self) -> None:
-        """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError."""
+    def write_final(self, further: Mapping[str, str] | None = None) -> None:
+        """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError.
+
+        Args:
+            further: names and texts of more files.
+        """
         folder = self.run.folder.final
         write_final(
             folder,
@@ -197,6 +201,7 @@ class TrainingSession:
             step=self.run.state.step,
             recipe=recipe_values(self.recipe),
             ranks=self._ranks,
+            further=further,
         )
         self.run.say(f"written: {folder}")
 

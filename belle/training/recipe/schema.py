@@ -19,6 +19,7 @@ from belle.training.recipe.options import (
     VocabOptions,
 )
 from belle.training.recipe.stages import STAGES, StageName, TrainingStage
+from belle.training.recipe.vision_options import VisionOptions
 from belle.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -186,6 +187,9 @@ class Recipe:
     ppo: PpoOptions | None = None
     """For `stage: ppo`."""
 
+    vision: VisionOptions | None = None
+    """For `stage: vl_align` and `vl_instruct`."""
+
     source: Path = field(default=Path("recipe.yaml"), metadata={"key": False}, compare=False)
     """The file that it was read from."""
 
@@ -254,6 +258,19 @@ class Recipe:
         if self.eval_every and not self.eval_data:
             raise FieldError("eval_every", "needs “eval_data”")
         self._check_preferences()
+        self._check_vision()
+
+    def _check_vision(self) -> None:
+        if not self.traits.sees_pictures:
+            return
+        if self.lora is not None:
+            raise FieldError("lora", f"has no meaning for stage: {self.stage}", "Leave it out.")
+        if self.freeze is not None:
+            raise FieldError("freeze", f"has no meaning for stage: {self.stage}", "Leave it out.")
+        if self.init is not None and self.vision is None:
+            raise FieldError("vision", "is missing", "Name the tower that the new model sees with.")
+        if self.traits.trains_projector_alone and self.vision is not None and self.vision.train_tower:
+            raise FieldError("vision.train_tower", f"has no meaning for stage: {self.stage}", "Leave it out.")
 
     def _check_preferences(self) -> None:
         if self.batching == "pack" and self.traits.packs == "never":

@@ -96,6 +96,9 @@ def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
             reward_model=ppo.reward_model and model(ppo.reward_model),
             value_model=ppo.value_model and model(ppo.value_model),
         )
+    vision = recipe.vision
+    if vision is not None:
+        vision = replace(vision, tower=vision.tower and model(vision.tower))
     needs: set[Part] = {"config"}
     needs |= {"tokenizer"} if recipe.tokenizer is None else set()
     needs |= {"weights"} if weights else set()
@@ -107,6 +110,7 @@ def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
         mix=recipe.mix and replace(recipe.mix, general=data(recipe.mix.general)),
         eval_data=data(recipe.eval_data),
         ppo=ppo,
+        vision=vision,
     )
 
 

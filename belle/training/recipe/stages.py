@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from belle.data.rows import Kind
 
-StageName = Literal["sft", "pretrain", "mip", "vocab", "reward", "dpo", "ppo"]
+StageName = Literal["sft", "pretrain", "mip", "vocab", "reward", "dpo", "ppo", "vl_align", "vl_instruct"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class TrainingStage:
         makes_tokenizer: it makes a tokenizer, so the shape of its model is not known before it ran, and its `run` is
             handed a way to ask llama.cpp how it reads that.
         writes_answers: it trains on answers that the model itself writes, with the options of `ppo`.
+        sees_pictures: its model is a LLaVA, made of a language model and a vision tower as `vision` says.
+        trains_projector_alone: of such a model, what joins its two halves.
     """
 
     module: str
@@ -47,6 +49,8 @@ class TrainingStage:
     has_reference: bool = False
     makes_tokenizer: bool = False
     writes_answers: bool = False
+    sees_pictures: bool = False
+    trains_projector_alone: bool = False
 
     @property
     def renders_chats(self) -> bool:
@@ -55,6 +59,7 @@ class TrainingStage:
 
 
 _PREDICTION = "belle.training.stages.next_token"
+_PICTURES = "belle.training.stages.pictures"
 
 STAGES: Mapping[StageName, TrainingStage] = {
     "sft": TrainingStage(_PREDICTION, ("conversation",), next_token=True, packs="auto", chats=True),
@@ -68,5 +73,9 @@ STAGES: Mapping[StageName, TrainingStage] = {
     "reward": TrainingStage("belle.training.stages.reward", ("preference",), sequences=2, scores=True),
     "dpo": TrainingStage("belle.training.stages.dpo", ("preference",), sequences=2, chats=True, has_reference=True),
     "ppo": TrainingStage("belle.training.ppo.stage", ("conversation",), chats=True, writes_answers=True),
+    "vl_align": TrainingStage(
+        _PICTURES, ("picture",), next_token=True, chats=True, sees_pictures=True, trains_projector_alone=True
+    ),
+    "vl_instruct": TrainingStage(_PICTURES, ("picture",), next_token=True, chats=True, sees_pictures=True),
 }
 """In the order in which a model goes through them."""

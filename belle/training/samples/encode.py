@@ -15,13 +15,14 @@ from itertools import chain, islice
 from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING
 
-from belle.data.rows import Conversation, Preference, Row
+from belle.data.rows import Conversation, PictureConversation, Preference, Row
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_conversation, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
 from belle.training.samples.batch_tokenizer import BatchVocabulary
+from belle.training.samples.picture_text import PicturePlaceholder, PictureVocabulary, with_mark
 from belle.training.samples.store import Counts, EncodedSamples
 
 if TYPE_CHECKING:
@@ -72,15 +73,23 @@ class RowEncoder:
     Args:
         max_length: tokens of a sequence at most.
         trains_all: of a conversation every token is trained, and a long one is cut into pieces as a document is.
+        placeholder: what stands for a picture, in rows that have one.
     """
 
     def __init__(
-        self, vocabulary: HubVocabulary, template: PromptTemplate, max_length: int, *, trains_all: bool = False
+        self,
+        vocabulary: HubVocabulary,
+        template: PromptTemplate,
+        max_length: int,
+        *,
+        trains_all: bool = False,
+        placeholder: PicturePlaceholder | None = None,
     ) -> None:
         self.vocabulary = BatchVocabulary(vocabulary)
         self.template = template
         self.max_length = max_length
         self.trains_all = trains_all
+        self.placeholder = placeholder
 
     def encode(self, chunk: RowChunk, cancelled: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.
@@ -127,7 +136,9 @@ class RowEncoder:
 
     def _request_texts(self, vocabulary: HubVocabulary, row: Row) -> None:
         """Ask `vocabulary` for every text that encoding the row needs, and ignore the ids."""
-        if isinstance(row, Conversation) and self.trains_all:
+        if isinstance(row, PictureConversation):
+            self._with_picture(vocabulary, row)
+        elif isinstance(row, Conversation) and self.trains_all:
             encode_conversation(vocabulary, self.template, row.messages)
         elif isinstance(row, Conversation):
             encode_answers(vocabulary, self.template, row.messages)
@@ -141,12 +152,16 @@ class RowEncoder:
         if reason := untrainable(row):
             return Dropped(reason)
         try:
+            if isinstance(row, PictureConversation) and not row.picture:
+                return Dropped("without a picture")
             samples = self._encoded(vocabulary, row)
         except KnownError as error:
             return Dropped(refusal_of(error))
         return samples or Dropped(f"longer than {self.max_length:,} tokens")
 
     def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
+        if isinstance(row, PictureConversation):
+            return [(sample,) for sample in self._with_picture(vocabulary, row)]
         if isinstance(row, Conversation) and self.trains_all:
             rendered = encode_conversation(vocabulary, self.template, row.messages)
             return [(piece,) for piece in self._pieces(rendered.ids)] if rendered is not None else []
@@ -159,6 +174,14 @@ class RowEncoder:
             )
             return [pair] if pair else []
         return [(piece,) for piece in self._pieces(encode_text(vocabulary, row.text).ids)]
+
+    def _with_picture(self, vocabulary: HubVocabulary, row: PictureConversation) -> list[Encoded]:
+        """The samples of a conversation about a picture; none without the turn that shows it."""
+        if self.placeholder is None:
+            return encode_answers(vocabulary, self.template, row.messages, max_length=self.max_length)
+        seeing = PictureVocabulary(vocabulary, self.placeholder)
+        samples = encode_answers(seeing, self.template, with_mark(row.messages), max_length=self.max_length)
+        return [sample for sample in samples if sample.ids.count(self.placeholder.token) == self.placeholder.count]
 
     def _pieces(self, ids: Sequence[int]) -> list[Encoded]:
         """A document in sequences of `max_length` tokens at most, all of them trained.

@@ -28,6 +28,7 @@ from belle.training.samples.store import DESCRIPTION, EncodedSamples, SampleSet,
 
 if TYPE_CHECKING:
     from belle.training.recipe.options import DataFile
+    from belle.training.samples.picture_text import PicturePlaceholder
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 # Changes when the same rows would give other samples.
@@ -45,6 +46,7 @@ def prepare(
     *,
     max_length: int,
     trains_all: bool = False,
+    placeholder: PicturePlaceholder | None = None,
     processes: int = 2,
     cache_dir: Path,
     say: Callable[[str], None] = lambda _: None,
@@ -54,7 +56,7 @@ def prepare(
     Args:
         kinds: that rows may have: conversation, text or preference.
         max_length: tokens of a sequence at most: conversations lose their oldest turns, documents are cut into pieces.
-        trains_all: as of `RowEncoder`.
+        trains_all, placeholder: as of `RowEncoder`.
         processes: how many tokenize; 1: this one does it itself.
         say: gets a sentence with the counts.
 
@@ -62,7 +64,7 @@ def prepare(
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
     """
     inputs = [fingerprint(file) for file in files]
-    encoder = RowEncoder(vocabulary, template, max_length, trains_all=trains_all)
+    encoder = RowEncoder(vocabulary, template, max_length, trains_all=trains_all, placeholder=placeholder)
     folder = cache_dir / _digest(kinds, encoder, inputs)
     if (folder / DESCRIPTION).exists():
         samples = SampleSet(folder, inputs)
@@ -203,6 +205,7 @@ def _digest(kinds: Sequence[Kind], encoder: RowEncoder, inputs: Sequence[Mapping
         "vocabulary": encoder.vocabulary.fingerprint(),
         "template": repr(encoder.template),
         "max_length": encoder.max_length,
+        **({"picture": [encoder.placeholder.token, encoder.placeholder.count]} if encoder.placeholder else {}),
         "inputs": [[entry[key] for key in ("size", "sha256", "format")] for entry in inputs],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

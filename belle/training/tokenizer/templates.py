@@ -49,13 +49,18 @@ def add_missing_tokens(template: PromptTemplate, tokenizer: Any, *, say: Callabl
     """Add the control tokens of `template` to the tokenizer; `new_tokens` returns their ids afterwards."""
     missing = missing_tokens(template, tokenizer)
     if missing:
-        tokenizer.add_special_tokens({"additional_special_tokens": missing}, replace_extra_special_tokens=False)
-        setattr(tokenizer, _NEW_TOKENS, tuple(tokenizer.convert_tokens_to_ids(missing)))
+        add_tokens(tokenizer, missing)
         say(f"vocabulary: {', '.join(missing)} added, which template {template.id} needs")
 
 
+def add_tokens(tokenizer: Any, tokens: Sequence[str]) -> None:
+    """Add control tokens that the vocabulary lacks; `new_tokens` returns their ids afterwards."""
+    tokenizer.add_special_tokens({"additional_special_tokens": list(tokens)}, replace_extra_special_tokens=False)
+    setattr(tokenizer, _NEW_TOKENS, (*new_tokens(tokenizer), *tokenizer.convert_tokens_to_ids(list(tokens))))
+
+
 def new_tokens(tokenizer: Any) -> Sequence[int]:
-    """The ids that `add_missing_tokens` added to this tokenizer."""
+    """The ids that `add_tokens` added to this tokenizer."""
     ids: Sequence[int] = getattr(tokenizer, _NEW_TOKENS, ())
     return ids
 

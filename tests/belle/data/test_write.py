@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from belle.data.formats import FORMATS
 from belle.data.read import read_rows
-from belle.data.rows import BAD_ANSWER, Conversation, Preference, PretrainText, Row
+from belle.data.rows import BAD_ANSWER, Conversation, PictureConversation, Preference, PretrainText, Row
 from belle.data.write import WRITABLE, open_writer, to_record
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -21,6 +21,7 @@ TALK = Conversation((Message("system", "S"), Q("q1"), A("a1"), Q("q2\n问"), A("
 ROWS: dict[str, Row] = {
     "belle": TALK,
     "sharegpt": TALK,
+    "llava": PictureConversation(TALK.messages, "id-1", "math", picture="images/1.jpg"),
     "messages": TALK,
     "instruction": TALK,
     "multiturn": Conversation(TALK.messages[1:], "id-1"),

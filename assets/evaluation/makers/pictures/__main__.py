@@ -34,24 +34,29 @@ def write_own(folder: Path) -> None:
 
 
 def write_training(folder: Path, number: int) -> None:
-    """Write pictures that are not in the set, and `conversations.jsonl` in LLaVA's form: one question in a row."""
+    """Write pictures that are not in the set; in LLaVA's form `captions.jsonl` and `conversations.jsonl`.
+
+    A row of conversations asks one question, so that no answer before it gives away the next one.
+    """
     own = own_set()
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = []
+    captions, rows = [], []
     for place, task in enumerate(SCENES):
         part = number // len(SCENES) + (place < number % len(SCENES))
         for n, scene in enumerate(scenes(task, part, Random(f"training {task}"), own[task])):  # noqa: S311
             image = f"images/{task}-{n:05}.png"
             (folder / image).write_bytes(scene.canvas.png())
-            rows += [_row(image, scene.yes, "Yes"), _row(image, scene.no, "No")]
-    Random("order").shuffle(rows)  # noqa: S311
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (folder / "conversations.jsonl").write_text("".join(lines), encoding="utf-8")
+            rows += [_row(image, scene.yes, "Yes"), _row(image, scene.no, "No"), _row(image, *scene.open)]
+            captions.append(_row(image, "Describe the picture.", scene.caption))
+    for name, content in (("captions", captions), ("conversations", rows)):
+        Random(name).shuffle(content)  # noqa: S311
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 def _row(image: str, question: str, answer: str) -> dict[str, object]:
     said = [{"from": "human", "value": f"<image>\n{question}"}, {"from": "gpt", "value": answer}]
-    return {"id": f"{Path(image).stem}-{answer.lower()}", "image": image, "conversations": said}
+    return {"image": image, "conversations": said}
 
 
 def main() -> int:

@@ -1,0 +1,145 @@
+"""Pictures of training data: found beside the rows, read when their batch is computed, and never all in memory.
+
+A picture becomes a square, as in the training of LLaVA-1.5: its shorter sides are filled up with the mean colour, it is
+scaled with bicubic interpolation, and its values are shifted and scaled as the tower wants them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.data.read import scan_rows
+from belle.data.rows import PictureConversation
+from belle.errors import KnownError
+from belle.training.samples.collate import Batch
+from belle.training.samples.micro_batch import MicroBatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from belle.training.model.vision import PictureFormat
+    from belle.training.recipe.options import DataFile
+    from belle.training.samples.loader import SampleBatches
+    from belle.training.samples.store import SampleSet
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+_MOST_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True)
+class PictureBatch(Batch):
+    """A batch of conversations about pictures.
+
+    Args:
+        pixel_values: one picture for each row, `[rows, 3, size, size]`.
+    """
+
+    pixel_values: torch.Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        moved = super().to(device)
+        assert isinstance(moved, PictureBatch)
+        assert self.pixel_values is not None
+        return replace(moved, pixel_values=self.pixel_values.to(device, non_blocking=True))
+
+    def inputs(self) -> dict[str, Any]:
+        return {**super().inputs(), "pixel_values": self.pixel_values}
+
+
+class PictureBatches:
+    """Implements `belle.training.samples.micro_batch.Batches`: those of `batches`, with their pictures.
+
+    Args:
+        paths: of the pictures, by the names of samples (`SampleSet.name`).
+        samples: whose batches they are.
+    """
+
+    def __init__(
+        self, batches: SampleBatches, samples: SampleSet, paths: Callable[[str], Path], wanted: PictureFormat
+    ) -> None:
+        self._batches = batches
+        self._samples = samples
+        self._paths = paths
+        self._format = wanted
+
+    def steps(self, epoch: int) -> int:
+        return self._batches.steps(epoch)
+
+    def step(self, epoch: int, index: int) -> Sequence[MicroBatch]:
+        return [replace(part, batch=self._with_pictures(part.batch)) for part in self._batches.step(epoch, index)]
+
+    def _with_pictures(self, batch: Batch) -> PictureBatch:
+        import numpy as np
+        import torch
+
+        paths = [self._paths(self._samples.name(sample)) for sample in batch.samples]
+        pixels = np.stack([read_picture(path, self._format) for path in paths])  # [rows, 3, size, size]
+        return PictureBatch(**vars(batch), pixel_values=torch.from_numpy(pixels))
+
+
+def picture_paths(files: Sequence[DataFile], folder: Path | None) -> dict[str, Path]:
+    """The picture of each row of `files`, by the name of its samples.
+
+    Args:
+        folder: that paths are relative to; None for the folder of each file.
+
+    Raises KnownError("file_missing") with the first picture that does not exist.
+    """
+    paths: dict[str, Path] = {}
+    missing: list[tuple[str, Path]] = []
+    for file in files:
+        for record, row in scan_rows(file.path, "picture", file.format):
+            if not isinstance(row, PictureConversation) or not row.picture:
+                continue
+            name = f"{record.path} row {record.number}"
+            paths[name] = (folder or Path(record.path).parent) / row.picture
+            if not paths[name].is_file():
+                missing.append((name, paths[name]))
+    if missing:
+        name, path = missing[0]
+        message = f"{len(missing):,} of {len(paths):,} pictures do not exist; the first is {path}, of {name}."
+        raise KnownError("file_missing", message, "Name their folder as vision.pictures.", path=str(path))
+    return paths
+
+
+def read_picture(path: Path, wanted: PictureFormat) -> NDArray[np.float32]:
+    """The values of a picture as the tower wants them, `[3, size, size]`.
+
+    Raises KnownError("picture_damaged"), also for one of more than 100 million pixels.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            # Known from the header, before anything the size of the picture is in memory.
+            if image.width * image.height > _MOST_PIXELS:
+                raise _damaged(path, f"has {image.width * image.height:,} pixels; at most {_MOST_PIXELS:,} are read")
+            picture = image.convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise _damaged(path, f"cannot be read: {error}") from None
+    square = _square(picture, wanted).resize((wanted.size, wanted.size), Image.Resampling.BICUBIC)
+    values = np.asarray(square, np.float32) / 255  # [size, size, 3]
+    mean, std = (np.array(three, np.float32) for three in (wanted.mean, wanted.std))
+    return np.ascontiguousarray(((values - mean) / std).transpose(2, 0, 1), np.float32)
+
+
+def _square(picture: Any, wanted: PictureFormat) -> Any:
+    from PIL import Image
+
+    if picture.width == picture.height:
+        return picture
+    side = max(picture.size)
+    filled = Image.new("RGB", (side, side), tuple(round(255 * value) for value in wanted.mean))
+    filled.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return filled
+
+
+def _damaged(path: Path, what: str) -> KnownError:
+    advice = "Replace the picture, or take its rows out of the data."
+    return KnownError("picture_damaged", f"The picture {path} {what}.", advice, path=str(path))
