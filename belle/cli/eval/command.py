@@ -24,6 +24,7 @@ examples:
   belle eval page results --set items.jsonl --judge model.gguf
   belle eval report results --set items.jsonl -o report.html --anchors anchors.jsonl
   belle eval report results --set items.jsonl -o report.html --reference model-f16 --measure measured/report.json
+  belle eval mme build/tiny/vl_instruct/final -o results
   belle eval mme answers-f16/ answers-q4/ -o results
 
 The answers of each model are in DIR/answers. A run can be interrupted at any moment; the same command goes on with
@@ -114,12 +115,24 @@ def _mme(parser: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         type=path_or_name,
-        metavar="ANSWERS",
-        help="folders with count.txt, OCR.txt …, as MME's own evaluation tool reads them; the first is compared with",
+        metavar="MODEL|ANSWERS",
+        help="checkpoints that see, or folders with count.txt, OCR.txt …, as MME's own tool reads them; the first one "
+        "is what the others are compared with",
     )
     parser.add_argument(
-        "-o", "--output", type=output_folder, metavar="DIR", help="where mme.html, mme.md and mme.json are written"
+        "--pictures",
+        default="own",
+        metavar="DIR",
+        help="the folder of MME, with a folder for each sub-task (default: own, 60 drawn pictures)",
     )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=output_folder,
+        metavar="DIR",
+        help="where answers are kept, and mme.html, mme.md and mme.json are written",
+    )
+    parser.add_argument("--template", metavar="NAME", help="prompt template instead of their own")
 
 
 def _explain_endpoints(parser: argparse.ArgumentParser) -> None:
@@ -203,5 +216,7 @@ _COMMANDS = {
     "page": Subcommand(
         "score answers by hand in a browser, and see what a judge says", _page, "belle.cli.eval.page:run"
     ),
-    "mme": Subcommand("score yes-or-no answers about pictures, as MME does", _mme, "belle.cli.eval.mme:run"),
+    "mme": Subcommand(
+        "ask yes-or-no questions about pictures, and score the answers as MME does", _mme, "belle.cli.eval.mme:run"
+    ),
 }

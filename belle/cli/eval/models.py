@@ -100,7 +100,7 @@ def open_models(
     by_model = _endpoints(arguments)
     if not (models or by_model or arguments.model):
         raise KnownError("usage", "There is no model to ask.", "Name a model, or give --url or --endpoints.")
-    named = [_name_of(model) for model in models]
+    named = [model_name(model) for model in models]
     _check_distinct([*named, *{*by_model, *([arguments.model] if arguments.model else [])}])
     if arguments.batch_out:
         yield _batch_writer(arguments.model, arguments.batch_out)
@@ -164,7 +164,7 @@ def is_checkpoint(model: str) -> bool:
     return any((folder / name).is_file() for name in ("config.json", "adapter_config.json")) or is_on_the_hub(model)
 
 
-def _name_of(model: str) -> str:
+def model_name(model: str) -> str:
     """The name of a model for tables and files; that of a run where its folder is one of those that all runs have."""
     if not is_checkpoint(model):
         return model_of(Path(model).stem) if "/" in model or model.endswith(".gguf") else model

@@ -94,7 +94,7 @@ class CheckpointAnswerer:
         limit = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._context = int(limit) if limit else None
         self.identity: Mapping[str, Any] = {
-            "model": _content_digest(Path(folder)),
+            "model": content_digest(Path(folder)),
             "template": self._template.id,
             "precision": precision.name,
         }
@@ -188,7 +188,7 @@ class CheckpointAnswerer:
         )
 
 
-def _content_digest(folder: Path) -> str:
+def content_digest(folder: Path) -> str:
     """A hash of the content of all files that decide what a checkpoint answers; of an adapter, with its base.
 
     Raises KnownError("base_unknown", "file_missing").
@@ -202,5 +202,5 @@ def _content_digest(folder: Path) -> str:
             raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
     if is_adapter(folder):
         base = model_here(read_adapter_base(folder), needs={"config", "weights"})
-        hashed.update(_content_digest(Path(base)).encode())
+        hashed.update(content_digest(Path(base)).encode())
     return hashed.hexdigest()

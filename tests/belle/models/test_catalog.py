@@ -307,3 +307,11 @@ def test_a_full_disk_leaves_the_old_list(model_file: Path, monkeypatch: pytest.M
     assert raised.value.kind == "registry_not_written"
     assert [model.name for model in installed()] == ["x"]
     assert [p.name for p in paths.models_dir().iterdir()] == ["models.json"]
+
+
+def test_of_belle_vl_it_is_said_what_is_missing_and_why() -> None:
+    with pytest.raises(KnownError, match="BELLE-VL cannot be used") as caught:
+        resolve("belle-vl")
+    assert caught.value.kind == "unsupported_model"
+    for word in ("llama.cpp", "resampler", "text half", "belle-vl-align.yaml"):
+        assert word in caught.value.advice
