@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from assets.evaluation.makers.pictures.__main__ import write_training
+from assets.evaluation.makers.pictures.__main__ import OWN, write_training
+from belle.cli.main import main
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
 from belle.training.stages.run import run_recipe
@@ -216,3 +217,25 @@ def test_missing_pictures_are_told_before_the_training(drawn: Path, tmp_path: Pa
         trained(tmp_path / "run", tmp_path)
     run = trained(tmp_path / "again", tmp_path, vision={"new_tower": TOWER, "pictures": str(drawn)}, max_steps=1)
     assert metrics(run, "step") == [1]
+
+
+def test_belle_eval_mme_asks_it(aligned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pictures/color").mkdir(parents=True)
+    for file in sorted((OWN / "color").glob("000[12].*")):
+        shutil.copy(file, tmp_path / "pictures/color")
+    words = [str(aligned / "final"), "--pictures", str(tmp_path / "pictures"), "-o", str(tmp_path / "out")]
+    assert main(["eval", "mme", *words]) == 0
+    assert "| color | 2 |" in capsys.readouterr().out
+    lines = (tmp_path / "out/answers/run/color.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    assert [line.split("\t")[0] for line in lines] == ["0001.png", "0001.png", "0002.png", "0002.png"]
+    assert main(["eval", "mme", str(tmp_path / "out/answers/run")]) == 0
+
+
+def test_a_checkpoint_that_does_not_see_is_told(
+    aligned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import LlamaConfig
+
+    LlamaConfig(hidden_size=8, num_attention_heads=1).save_pretrained(tmp_path / "blind")
+    assert main(["eval", "mme", str(tmp_path / "blind"), "-o", str(tmp_path / "out")]) != 0
+    assert "does not take pictures" in capsys.readouterr().err
