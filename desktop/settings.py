@@ -78,6 +78,15 @@ class Settings(QObject):
         return str(self.value("model/ref", ""))
 
     @property
+    def speech_model(self) -> str:
+        """What writes down speech, for `belle.models.speech.resolve_speech`; empty: the best one that is here."""
+        return str(self.value("speech/model", ""))
+
+    def set_speech_model(self, ref: str) -> None:
+        """Set what writes down speech: a name in the catalogue, or a path."""
+        self.set_value("speech/model", ref)
+
+    @property
     def n_ctx(self) -> int:
         """Context length to ask for, in tokens."""
         return self._number("model/n_ctx", DEFAULT_CONTEXT)

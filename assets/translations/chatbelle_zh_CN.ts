@@ -1617,6 +1617,10 @@
         <translation>打开报告</translation>
     </message>
     <message>
+        <source>Models (*.gguf *.bin)</source>
+        <translation>模型 (*.gguf *.bin)</translation>
+    </message>
+    <message>
         <source>Checkpoints (*.pt *.pth *.bin *.safetensors)</source>
         <translation>检查点 (*.pt *.pth *.bin *.safetensors)</translation>
     </message>
@@ -1729,6 +1733,10 @@
         <translation>详情…</translation>
     </message>
     <message>
+        <source>Writes down speech.</source>
+        <translation>把语音转成文字。</translation>
+    </message>
+    <message>
         <source>Fits</source>
         <translation>装得下</translation>
     </message>
@@ -1775,6 +1783,10 @@
     <message>
         <source>Small models</source>
         <translation>小模型</translation>
+    </message>
+    <message>
+        <source>Speech</source>
+        <translation>语音</translation>
     </message>
     <message>
         <source>Other programs</source>

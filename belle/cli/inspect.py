@@ -45,11 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Describe the model. Returns the exit status; raises KnownError."""
-    from belle.models.catalog import resolve
+    from belle.models.catalog import find_model
     from convert.inspection import describe
 
     path = Path(arguments.model).expanduser()
-    description = describe(path if path.exists() else resolve(arguments.model).path)
+    description = describe(path if path.exists() else find_model(arguments.model).path)
     if arguments.json:
         plain = asdict(description) | {"bits_per_weight": round(description.bits_per_weight, 4)}
         if not arguments.tensors:

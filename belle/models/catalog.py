@@ -1,6 +1,7 @@
 """The published models, as data from `assets/`, and the model file behind a name or a path.
 
-BELLE's models and the starter are in `models.toml`, good small models of others in `small-models.toml`.
+BELLE's models and the starter are in `models.toml`, good small models of others in `small-models.toml`, and models that
+write down speech in `speech-models.toml`.
 
 A name is looked up in the catalogue and among the models installed on this computer (`belle.models.registry`).
 """
@@ -15,82 +16,27 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from belle import paths
 from belle.errors import KnownError
+from belle.models.facts import ModelDimensions, SamplingDefaults, SpeechDetails
 from belle.models.registry import InstalledModel, absolute, installed, register
 
-Kind = Literal["bundled", "gptq", "full", "delta", "gguf", "unsupported"]
+Kind = Literal["bundled", "gptq", "full", "delta", "gguf", "speech", "unsupported"]
 
 STARTER = "starter"
 """The name of the model that comes with the program."""
 
-_BITS_PER_WEIGHT = {4: 4.8, 8: 8.5}
-_OUTPUT_BITS_PER_WEIGHT = {4: 6.5625, 8: 8.5}
-# GPTQ codes moved as they are: 4 bits with zero points take Q5_0, 8 bits Q8_0; embeddings become Q8_0.
-_MOVED_BITS_PER_WEIGHT = {4: 5.5, 8: 8.5}
-_MOVED_OUTPUT_BITS_PER_WEIGHT = 8.5
-_FILES = ("models.toml", "small-models.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingDefaults:
-    """The sampling that the model's card recommends; the field names are those of the engine's `Sampling`."""
-
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-    repeat_penalty: float
-
-
-@dataclass(frozen=True, slots=True)
-class ModelDimensions:
-    """The numbers that decide how much memory a model takes.
-
-    Args:
-        parameters: number of all weights.
-        output: number of weights of the output matrix (of the embedding, where the two are tied).
-        kv_width: length of the keys (and of the values) of one token in one layer.
-        width, feed_forward, heads, vocabulary: as in the model's configuration.
-        tied: whether the output matrix is the embedding.
-    """
-
-    architecture: str
-    parameters: int
-    output: int
-    layers: int
-    kv_width: int
-    width: int
-    feed_forward: int
-    heads: int
-    vocabulary: int
-    tied: bool = False
-
-    @property
-    def kv_elements_per_token(self) -> int:
-        """Values in the KV cache of one token: keys and values, each `kv_width` long, in every layer."""
-        return 2 * self.layers * self.kv_width
-
-    def weight_bytes(self, bits: int) -> int:
-        """Bytes of the weights in a GGUF of 4 or 8 bits.
-
-        4 bits mean Q4_K_M: about 4.8 bits per weight, 6.5625 (Q6_K) for the output matrix; for LLaMA-7B this gives
-        4.07 GB, and the published file has 4.08. 8 bits mean Q8_0: 8.5 bits.
-        """
-        inner = (self.parameters - self.output) * _BITS_PER_WEIGHT[bits]
-        return round((inner + self.output * _OUTPUT_BITS_PER_WEIGHT[bits]) / 8)
-
-    def moved_bytes(self, bits: int) -> int:
-        """Bytes of the weights, at most, in a GGUF with the exact codes of a GPTQ checkpoint of 4 or 8 bits."""
-        inner = (self.parameters - self.output) * _MOVED_BITS_PER_WEIGHT[bits]
-        return round((inner + self.output * _MOVED_OUTPUT_BITS_PER_WEIGHT) / 8)
+_FILES = ("models.toml", "small-models.toml", "speech-models.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file to download; `name` may be a pattern (`*.json`). Of the sizes at most one is known."""
+    """A file to download. Of the sizes at most one is known.
+
+    `name` may be a pattern (`*.json`), or several with `|` between them, of which the first that matches counts.
+    """
 
     name: str
     bytes: int | None = None
@@ -103,7 +49,8 @@ class ModelEntry:
     """A published model.
 
     `template` None means the one inside the GGUF; `sampling` None, the program's defaults. `description` and
-    `license_note` are texts by language, `en` and `zh`. `bits` are those of the published weights.
+    `license_note` are texts by language, `en` and `zh`. `bits` are those of the published weights. `speech` is None but
+    for `kind` "speech".
     """
 
     name: str
@@ -125,6 +72,12 @@ class ModelEntry:
     bits: int = 4
     base_model: bool = False
     package: str = ""
+    speech: SpeechDetails | None = None
+
+    @property
+    def chats(self) -> bool:
+        """Whether it is a model to chat with that this program can load."""
+        return self.kind not in ("speech", "unsupported")
 
     @property
     def runs_at_bits(self) -> int:
@@ -145,16 +98,18 @@ class ModelEntry:
 
     @property
     def installed_bytes(self) -> int | None:
-        """Bytes of the GGUF after installation, about; None when the shape is not known."""
+        """Bytes of the file after installation, about; None when the shape is not known."""
         if self.kind in ("bundled", "gguf"):
             return self.files[0].bytes
+        if self.speech is not None:
+            return self.speech.bytes
         if self.shape is None:
             return None
         return self.shape.moved_bytes(self.bits) if self.is_gptq else self.shape.weight_bytes(self.runs_at_bits)
 
     @property
     def disk_bytes(self) -> int:
-        """Bytes of disk while installing: the download and, where one is made from it, the GGUF beside it."""
+        """Bytes of disk while installing: the download and, where one is made from it, the file beside it."""
         if self.kind in ("bundled", "gguf"):
             return self.download_bytes
         return self.download_bytes + (self.installed_bytes or 0)
@@ -206,11 +161,14 @@ def _read_entries(file_name: str) -> Iterator[ModelEntry]:
                 "license_note": data["license_notes"][row["license_note"]],
                 "languages": tuple(row["languages"]),
                 "files": tuple(ModelFile(**file) for file in row["files"]),
+                "speech": SpeechDetails(**row["speech"]) if "speech" in row else None,
             }
         )
 
 
-def remember_file(path: Path, template: str | None = None, *, title: str = "") -> InstalledModel:
+def remember_file(
+    path: Path, template: str | None = None, *, title: str = "", details: Mapping[str, Any] | None = None
+) -> InstalledModel:
     """Register a file that a person opened, under a name made from the file's own.
 
     A registered file keeps its name, and a model of the catalogue the name that it has there; `template` None keeps the
@@ -227,12 +185,12 @@ def remember_file(path: Path, template: str | None = None, *, title: str = "") -
                 path,
                 template or model.template,
                 title=title or model.title,
-                details=model.details,
+                details={**model.details, **(details or {})},
             )
     taken = {model.name for model in known} | {model.name for model in load_catalog()}
     stem = "-".join(path.stem.casefold().split()) or "model"
     name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 10_000))) if n not in taken)
-    return register(name, path, template, title=title)
+    return register(name, path, template, title=title, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +202,7 @@ class ResolvedModel:
     entry: ModelEntry | None = None
     template: str | None = None
     sampling: SamplingDefaults | None = None
+    is_speech: bool = False
 
     @property
     def ref(self) -> str:
@@ -252,7 +211,20 @@ class ResolvedModel:
 
 
 def resolve(name_or_path: str | Path) -> ResolvedModel:
-    """The file behind a name of the catalogue, a registered name, or a path.
+    """The file behind the name or path of a model to chat with. Raises KnownError like `find_model`, "speech_model"."""
+    model = find_model(name_or_path)
+    if model.is_speech:
+        raise KnownError(
+            "speech_model",
+            f"{model.title} writes down speech, and does not chat.",
+            f"Use it with: belle transcribe FILE --model {model.ref}",
+            name=model.ref,
+        )
+    return model
+
+
+def find_model(name_or_path: str | Path) -> ResolvedModel:
+    """The file behind a name of the catalogue, a registered name, or a path, for chatting or for speech.
 
     Raises KnownError: "unknown_model", "not_installed", "unsupported_model", "file_missing", "is_a_folder",
     "registry_damaged".
@@ -287,7 +259,12 @@ def resolve(name_or_path: str | Path) -> ResolvedModel:
 
 
 def _looks_like_path(text: str) -> bool:
-    return os.sep in text or text.startswith(("~", ".")) or text.casefold().endswith(".gguf") or Path(text).is_file()
+    return (
+        os.sep in text
+        or text.startswith(("~", "."))
+        or text.casefold().endswith((".gguf", ".bin"))
+        or Path(text).is_file()
+    )
 
 
 def _resolve_path(path: Path) -> ResolvedModel:
@@ -343,14 +320,18 @@ def installed_if_readable() -> list[InstalledModel]:
 
 def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:
     if entry is None:
-        return ResolvedModel(model.path, model.title, None, model.template, None)
-    return ResolvedModel(model.path, entry.title, entry, model.template or entry.template, entry.sampling)
+        return ResolvedModel(model.path, model.title, None, model.template, is_speech=model.is_speech)
+    template = model.template or entry.template
+    return ResolvedModel(model.path, entry.title, entry, template, entry.sampling, is_speech=entry.kind == "speech")
 
 
 def _unknown(name: str) -> KnownError:
-    registered = [model.name for model in installed_if_readable()]
-    known = list(dict.fromkeys([*(m.name for m in load_catalog() if m.kind != "unsupported"), *registered]))
-    close = get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    registered = installed_if_readable()
+    chatting = [entry.name for entry in load_catalog() if entry.chats] + [m.name for m in registered if not m.is_speech]
+    speech = [entry.name for entry in load_catalog() if entry.kind == "speech"]
+    speech += [model.name for model in registered if model.is_speech]
+    known = list(dict.fromkeys(chatting))
+    close = get_close_matches(name.casefold(), [*known, *speech], n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     return KnownError(
         "unknown_model",

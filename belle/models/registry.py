@@ -18,6 +18,9 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.texts import json_text
 
+SPEECH = "speech"
+"""`kind` in the details of a model that writes down speech."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
@@ -25,7 +28,7 @@ class InstalledModel:
 
     Args:
         name: typed to choose the model; that of the catalogue for a model that was installed from there.
-        path: absolute path of the GGUF.
+        path: absolute path of the GGUF, or of a speech model's file.
         template: id of the prompt template to use; None for the model's own.
         title: shown to people.
         details: the origin, such as repository and sha256; JSON values.
@@ -36,6 +39,11 @@ class InstalledModel:
     template: str | None = None
     title: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether it writes down speech, and does not chat."""
+        return self.details.get("kind") == SPEECH
 
 
 def installed() -> list[InstalledModel]:
@@ -105,7 +113,8 @@ def _registry_unreadable(path: Path, reason: str) -> KnownError:
 
 def _from_row(row: Mapping[str, Any]) -> InstalledModel:
     values = {f.name: row[f.name] for f in fields(InstalledModel) if f.name in row}
-    if not isinstance(row["name"], str) or not isinstance(row.get("template"), str | None):
+    texts_fit = isinstance(row["name"], str) and isinstance(row.get("template"), str | None)
+    if not texts_fit or not isinstance(row.get("details", {}), dict):
         raise TypeError(row)
     return InstalledModel(**values | {"path": Path(row["path"])})
 

@@ -82,7 +82,7 @@ class ModelFolder:
         """Delete what was downloaded of another version, and what was made from it."""
         for folder in (self.checkpoint, self.encrypted):
             shutil.rmtree(folder, ignore_errors=True)
-        for unfinished in self.work.glob("*.gguf*"):
+        for unfinished in (*self.work.glob("*.gguf*"), *self.work.glob("*.bin*")):
             unfinished.unlink()
 
     def clean(self) -> None:

@@ -2,7 +2,7 @@
 
 The state of each step is on the disk, so that a run continues where the last one was interrupted, for whatever reason:
 `source.json` lists the files to download; a file with its real name is complete and verified; the converter has its own
-journal; the GGUF is moved out of the hidden folder when it is verified; and the model is installed when it is in the
+journal; the file is moved out of the hidden folder when it is verified; and the model is installed when it is in the
 registry.
 """
 
@@ -22,7 +22,7 @@ from belle.durable import commit_file, writing
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry
-from belle.models.registry import installed, register
+from belle.models.registry import SPEECH, installed, register
 from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import CatalogConversion, Codes, conversion_of, reporting
@@ -59,7 +59,7 @@ class Installed:
     """An installed model.
 
     Attributes:
-        path: of the GGUF.
+        path: of the GGUF, or of a speech model's file.
         n_bytes: its size.
         already: whether it was installed before.
         exactness: number of tensors by exactness; empty if it was installed before.
@@ -154,7 +154,7 @@ def _conversion(entry: ModelEntry, options: InstallOptions) -> CatalogConversion
 
 
 def _file_name(entry: ModelEntry, conversion: CatalogConversion | None) -> str:
-    return f"{entry.name}-{conversion.suffix}.gguf" if conversion else entry.files[0].name
+    return f"{entry.name}-{conversion.suffix}{conversion.extension}" if conversion else entry.files[0].name
 
 
 _OF_ANOTHER_LISTING = (
@@ -306,6 +306,8 @@ class _Installation:
 
     def _register(self, target: Path, source: RemoteFiles) -> None:
         details: dict[str, Any] = {"repository": self._entry.repo}
+        if self._entry.kind == "speech":
+            details["kind"] = SPEECH
         if self._conversion:
             details["conversion"] = self._conversion.suffix
         if source.files:

@@ -15,8 +15,9 @@ from belle.clients.progress import Listener
 from belle.engine.llama.memory import MemoryShape, estimate, estimate_for
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header, split_parts
-from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
-from belle.models.registry import InstalledModel, absolute, forget, installed, register
+from belle.gguf.whisper_file import WhisperHeader, is_whisper_file, read_whisper
+from belle.models.catalog import ModelEntry, find_model, load_catalog, remember_file
+from belle.models.registry import SPEECH, InstalledModel, absolute, forget, installed, register
 from belle.prompts import get_template
 from convert.install.folder import ModelFolder, copied, in_models_folder, remove_if_empty
 
@@ -35,10 +36,10 @@ class LibraryRow:
     Attributes:
         name, title: for commands and for people.
         status: `begun` is an interrupted installation, `missing` a registered file that does not exist any more.
-        path: of the GGUF; "" for none.
-        size: of the GGUF, also of one that is not installed yet.
+        path: of the file; "" for none.
+        size: of the file, also of one that is not installed yet.
         download: bytes to download.
-        memory: for a chat with `USUAL_CONTEXT` tokens.
+        memory: for a chat with `USUAL_CONTEXT` tokens; None of a speech model.
         license, research_only, languages: "" and () if not known.
     """
 
@@ -52,6 +53,11 @@ class LibraryRow:
     license: str = ""
     research_only: bool = False
     languages: tuple[str, ...] = field(default=())
+    is_speech: bool = False
+
+
+ModelHeader = GgufHeader | WhisperHeader
+"""What the beginning of a model file says: of one to chat with, or of one that writes down speech."""
 
 
 def rows() -> list[LibraryRow]:
@@ -68,8 +74,9 @@ def rows() -> list[LibraryRow]:
                 str(model.path),
                 header.size_bytes if header else None,
                 memory=_memory(header) if header else None,
-                license=header.license if header else "",
+                license=header.license if isinstance(header, GgufHeader) else "",
                 languages=_languages(header) if header else (),
+                is_speech=model.is_speech,
             )
         )
     return result
@@ -82,8 +89,8 @@ def take_over(
     template: str | None = None,
     copy: bool = False,
     listener: Listener | None = None,
-) -> tuple[InstalledModel, GgufHeader]:
-    """Register a GGUF file that exists already.
+) -> tuple[InstalledModel, ModelHeader]:
+    """Register a GGUF file, or a speech model of whisper.cpp, that exists already.
 
     Args:
         path: the file; the first part of a split one.
@@ -92,22 +99,36 @@ def take_over(
         copy: whether to copy it into the models folder.
         listener: called with the progress of copying.
 
-    Raises KnownError: those of `read_header`, "unknown_template", "bad_name", "name_taken", "other_architecture",
-    "disk_full", "unwritable", those of the registry.
+    Raises KnownError: those of `read_model_file`, "usage", "unknown_template", "bad_name", "name_taken",
+    "other_architecture", "disk_full", "unwritable", those of the registry.
     """
     path = absolute(path)
-    header = read_header(path)
+    header = read_model_file(path)
+    is_speech = isinstance(header, WhisperHeader)
+    if is_speech and template:
+        raise KnownError("usage", f"{path.name} writes down speech, and has no chat template.", "Leave out --template.")
     template = get_template(template).id if template else None
     if name is not None:
         _check_name(name, path, header)
     if copy:
         path = copied(path, name or path.stem.removesuffix("-00001-of-00001"), listener)
+    own_title = header.name or "" if isinstance(header, GgufHeader) else ""
+    details = {"kind": SPEECH} if is_speech else {}
     if name is None:
-        return remember_file(path, template, title=header.name or ""), header
+        return remember_file(path, template, title=own_title, details=details), header
     entry = load_catalog().find(name)
-    title = entry.title if entry else header.name or ""
-    details = {"imported": str(path)}
+    title = entry.title if entry else own_title
+    details |= {"imported": str(path)}
     return register(entry.name if entry else name, path, template, title=title, details=details), header
+
+
+def read_model_file(path: Path) -> ModelHeader:
+    """What the beginning of a model file says. Raises KnownError like `read_header` and `read_whisper`."""
+    try:
+        is_whisper = path.is_file() and is_whisper_file(path)
+    except OSError:
+        is_whisper = False  # `read_header` says what is wrong
+    return read_whisper(path) if is_whisper else read_header(path)
 
 
 @dataclass(frozen=True)
@@ -141,14 +162,15 @@ def plan_removal(name: str) -> Removal:
     model_folder = ModelFolder(name)
     begun = model_folder.work.is_dir()
     if model is None and not begun:
-        resolve(name)  # raises the error that fits the name
+        find_model(name)  # raises the error that fits the name
         raise KnownError("unknown_model", f"There is no model called “{name}”.", "See: belle models list", name=name)
     files: list[Path] = []
     kept = None
     if model is not None and in_models_folder(model.path):
         files += split_parts(model.path)
         # Other conversions of the same model.
-        files += [path for path in model_folder.folder.glob(f"{name}-*.gguf") if path not in files]
+        others = (path for pattern in (f"{name}-*.gguf", f"{name}-*.bin") for path in model_folder.folder.glob(pattern))
+        files += [path for path in others if path not in files]
     elif model is not None:
         kept = model.path
     if begun:
@@ -208,17 +230,20 @@ def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> LibraryRo
         entry.license,
         entry.research_only,
         entry.languages,
+        entry.kind == "speech",
     )
 
 
-def _header(path: Path) -> GgufHeader | None:
+def _header(path: Path) -> ModelHeader | None:
     try:
-        return read_header(path)
+        return read_model_file(path)
     except KnownError:
         return None
 
 
-def _memory(header: GgufHeader) -> int:
+def _memory(header: ModelHeader) -> int | None:
+    if isinstance(header, WhisperHeader):
+        return None
     return estimate(header, min(header.n_ctx_train or USUAL_CONTEXT, USUAL_CONTEXT)).total
 
 
@@ -242,12 +267,14 @@ def _memory_of_entry(entry: ModelEntry) -> int | None:
     return estimate_for(shape, min(entry.context_length, USUAL_CONTEXT)).total if shape else None
 
 
-def _languages(header: GgufHeader) -> tuple[str, ...]:
+def _languages(header: ModelHeader) -> tuple[str, ...]:
+    if isinstance(header, WhisperHeader):
+        return ("en",) if header.sizes.n_languages == 1 else ()
     stated = header.metadata.get("general.languages")
     return tuple(str(one) for one in stated) if isinstance(stated, (list, tuple)) else ()
 
 
-def _check_name(name: str, path: Path, header: GgufHeader) -> None:
+def _check_name(name: str, path: Path, header: ModelHeader) -> None:
     if not _NAME.fullmatch(name):
         raise KnownError(
             "bad_name", f"“{name}” cannot be the name of a model.", "Letters, digits, . + - and _ can.", name=name
@@ -255,10 +282,12 @@ def _check_name(name: str, path: Path, header: GgufHeader) -> None:
     entry = load_catalog().find(name)
     if entry is not None and entry.kind in ("bundled", "unsupported"):
         raise KnownError("name_taken", f"“{name}” is the name of {entry.title}.", "Choose another name.", name=name)
-    if entry is not None and entry.shape and entry.shape.architecture != header.architecture:
+    expected = _architecture_of(entry)
+    architecture = "whisper" if isinstance(header, WhisperHeader) else header.architecture
+    if entry is not None and expected and expected != architecture:
         raise KnownError(
             "other_architecture",
-            f"{path.name} is a {header.architecture} model; {entry.title} is a {entry.shape.architecture} model.",
+            f"{path.name} is a {architecture} model; {entry.title} is a {expected} model.",
             "Choose another name for this file.",
             name=name,
             path=str(path),
@@ -272,3 +301,10 @@ def _check_name(name: str, path: Path, header: GgufHeader) -> None:
             name=name,
             path=str(taken.path),
         )
+
+
+def _architecture_of(entry: ModelEntry | None) -> str:
+    """The architecture of a model of the catalogue; "" if it is not known."""
+    if entry is None:
+        return ""
+    return "whisper" if entry.kind == "speech" else entry.shape.architecture if entry.shape else ""

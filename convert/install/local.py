@@ -8,15 +8,18 @@ from pathlib import Path
 
 from belle import paths
 from belle.clients.progress import Listener
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.models.catalog import load_catalog
-from belle.models.registry import InstalledModel, absolute, installed, register
+from belle.models.registry import SPEECH, InstalledModel, absolute, installed, register
 from convert.checkpoint.checkpoint import CONFIG_NAME
 from convert.install.conversion import DEFAULT_TYPE, reporting
 from convert.install.folder import remove_if_empty
 from convert.lora import config as adapter_config
 from convert.plan.options import AdapterChoice, ConvertOptions
+from convert.whisper.table import is_whisper
 
+_SPEECH_TYPE = "q5_0"
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 
@@ -30,7 +33,7 @@ def convert_local(
     source: Path,
     *,
     adapter: Path | None = None,
-    type_name: str = DEFAULT_TYPE,
+    type_name: str | None = None,
     template: str | None = None,
     threads: int = 0,
     listener: Listener | None = None,
@@ -41,7 +44,7 @@ def convert_local(
     Args:
         source: the folder of a checkpoint, or its weights file.
         adapter: a LoRA adapter that is merged into it.
-        type_name: the file type to convert to.
+        type_name: the file type to convert to; None for Q4_K_M, of a Whisper Q5_0.
         template: id of the prompt template in place of the checkpoint's own.
         threads: that compute; 0 for one per processor.
         listener: called about five times a second.
@@ -52,10 +55,13 @@ def convert_local(
     from convert.pipeline import convert
 
     source = absolute(source)
+    is_speech = _is_whisper(source)
+    type_name = type_name or (_SPEECH_TYPE if is_speech else DEFAULT_TYPE)
     title = _title(source, adapter)
     details = {"converted": str(source)} | ({"adapter": str(absolute(adapter))} if adapter else {})
+    details |= {"kind": SPEECH} if is_speech else {}
     name = _free_name(title, type_name, details)
-    target = paths.models_dir() / name / f"{name}-{type_name}.gguf"
+    target = paths.models_dir() / name / f"{name}-{type_name}{'.bin' if is_speech else '.gguf'}"
     paths.private_folder(target.parent)
     options = ConvertOptions(
         types=(type_name,),
@@ -69,6 +75,15 @@ def convert_local(
         remove_if_empty(target.parent)
         raise
     return register(name, target, template, title=title, details=details)
+
+
+def _is_whisper(source: Path) -> bool:
+    """Whether the config.json of a checkpoint says so; one that cannot be read is refused by the converter."""
+    folder = source if source.is_dir() else source.parent
+    try:
+        return is_whisper(read_json_object(folder / CONFIG_NAME))
+    except KnownError:
+        return False
 
 
 def _title(source: Path, adapter: Path | None) -> str:

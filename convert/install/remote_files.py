@@ -77,7 +77,7 @@ def choose(hub: Hub, entry: ModelEntry, retries: Retries) -> RemoteFiles:
     for number, wanted in enumerate(entry.files):
         matches = _matching(listing, wanted)
         if not matches and number == 0:
-            raise not_in_repository(entry.repo, wanted.name, sorted(listing))
+            raise not_in_repository(entry.repo, wanted.name.replace("|", " or "), sorted(listing))
         for file in matches:
             _check_same(hub, file, wanted)
             chosen.setdefault(file.name, replace(file, sha256=wanted.sha256 or file.sha256))
@@ -117,8 +117,12 @@ def is_encrypted(file: RemoteFile) -> bool:
 
 
 def _matching(listing: Mapping[str, RemoteFile], wanted: ModelFile) -> list[RemoteFile]:
-    """The files of the top folder that match; deeper ones are something else."""
-    return [file for name, file in listing.items() if "/" not in name and fnmatchcase(name, wanted.name)]
+    """The files of the top folder that match the first pattern that any does; deeper ones are something else."""
+    for pattern in wanted.name.split("|"):
+        matches = [file for name, file in listing.items() if "/" not in name and fnmatchcase(name, pattern)]
+        if matches:
+            return matches
+    return []
 
 
 def _from_base(

@@ -37,7 +37,7 @@ class ModelLibrary:
         installed = {model.name: model for model in registry.installed()}
         lines = []
         for entry in catalog.load_catalog():
-            if entry.kind == "unsupported":
+            if not entry.chats:
                 continue
             known = installed.pop(entry.name, None)
             is_here = entry.bundled_file() is not None or (known is not None and known.path.exists())
@@ -52,7 +52,7 @@ class ModelLibrary:
                 )
             )
         for model in reversed(installed.values()):
-            if makes_embeddings(model.path):
+            if model.is_speech or makes_embeddings(model.path):
                 continue
             status = "installed" if model.path.exists() else "missing"
             title = model.title or model.path.stem

@@ -1,4 +1,7 @@
-"""The lines of the library: installed models, those of the catalogue, and those that other programs have."""
+"""The lines of the library: installed models, those of the catalogue, and those that other programs have.
+
+Models that write down speech have a section of their own, where they are installed, too: the others are for chatting.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from belle.engine.answer.file_sampling import recommended_sampling
 from belle.engine.process.commands import Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
+from belle.gguf.whisper_file import WhisperHeader, read_whisper
 from belle.models.catalog import ModelEntry, load_catalog
 from belle.models.registry import InstalledModel, installed
 from convert.install.folder import ModelFolder, in_models_folder
@@ -19,7 +23,7 @@ from desktop.library.fit import Fit, Machine, fit_of_entry, fit_of_file
 from desktop.library.found import FoundModel
 from desktop.model_settings import LoadSettings
 
-Section = Literal["installed", "belle", "small", "found"]
+Section = Literal["installed", "belle", "small", "speech", "found"]
 Status = Literal["installed", "missing", "begun", "available", "found"]
 
 
@@ -28,7 +32,8 @@ class LibraryEntry:
     """One line. Sizes in bytes; texts by language, `en` and `zh`; what is not known is None, 0 or empty.
 
     Attributes:
-        ref: what `ProjectControl.choose_model` takes: a name of the catalogue, or a path.
+        ref: what `ProjectControl.choose_model` takes, of a speech model `Settings.set_speech_model`: a name of the
+            catalogue, or a path.
         name: in the registry or the catalogue; empty for a model of another program.
         status: `begun` is an interrupted installation, `missing` a file that does not exist any more.
         path: of the file; None for one that is not here.
@@ -63,6 +68,11 @@ class LibraryEntry:
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
 
     @property
+    def is_speech(self) -> bool:
+        """Whether it writes down speech, and does not chat."""
+        return self.section == "speech"
+
+    @property
     def makes_embeddings(self) -> bool:
         """Whether it finds passages in folders of documents, and does not chat."""
         return self.header is not None and self.header.makes_embeddings
@@ -81,11 +91,17 @@ def library_entries(wanted: Wanted, machine: Machine, found: tuple[FoundModel, .
         found: models of other programs.
     """
     known = {model.name: model for model in installed()}
-    catalogue = [entry for entry in load_catalog() if entry.kind != "unsupported"]
-    lines = [_of_catalogue(entry, known.pop(entry.name, None), wanted, machine) for entry in catalogue]
-    lines += [_of_file(model, wanted, machine) for model in reversed(known.values())]
+    lines = []
+    for entry in load_catalog():
+        model = known.pop(entry.name, None)
+        if entry.chats:
+            lines.append(_of_catalogue(entry, model, wanted, machine))
+        elif entry.kind == "speech":
+            lines.append(_of_speech_entry(entry, model))
+    others = reversed(known.values())
+    lines += [_of_speech_file(model) if model.is_speech else _of_file(model, wanted, machine) for model in others]
     lines += _of_others(found, {line.path for line in lines}, wanted, machine)
-    order = ("installed", "small", "belle", "found")
+    order = ("installed", "small", "belle", "speech", "found")
     return sorted(lines, key=lambda line: order.index(line.section))
 
 
@@ -140,6 +156,44 @@ def _of_file(model: InstalledModel, wanted: Wanted, machine: Machine) -> Library
     )
 
 
+def _of_speech_entry(entry: ModelEntry, model: InstalledModel | None) -> LibraryEntry:
+    header = _whisper_header(model.path) if model else None
+    begun = _downloaded(entry) if header is None else 0
+    status: Status = "installed" if header else "missing" if model else "begun" if begun else "available"
+    return LibraryEntry(
+        entry.name,
+        entry.name,
+        entry.title,
+        "speech",
+        status,
+        model.path if model else None,
+        header.size_bytes if header else entry.installed_bytes or 0,
+        entry.download_bytes,
+        header.sizes.type if header else "",
+        entry.license,
+        entry.license_note,
+        entry.description,
+        entry.languages,
+        entry.research_only,
+        own=model is not None and in_models_folder(model.path),
+    )
+
+
+def _of_speech_file(model: InstalledModel) -> LibraryEntry:
+    header = _whisper_header(model.path)
+    return LibraryEntry(
+        str(model.path),
+        model.name,
+        model.title or model.path.stem,
+        "speech",
+        "installed" if header else "missing",
+        model.path,
+        header.size_bytes if header else 0,
+        quantization=header.sizes.type if header else "",
+        own=in_models_folder(model.path),
+    )
+
+
 def _of_others(
     found: tuple[FoundModel, ...], known: set[Path | None], wanted: Wanted, machine: Machine
 ) -> Iterator[LibraryEntry]:
@@ -173,6 +227,13 @@ def _fit(header: GgufHeader | None, wanted: Wanted, machine: Machine) -> Fit | N
 def _header(path: Path | None) -> GgufHeader | None:
     try:
         return read_header(path) if path is not None else None
+    except KnownError:
+        return None
+
+
+def _whisper_header(path: Path) -> WhisperHeader | None:
+    try:
+        return read_whisper(path)
     except KnownError:
         return None
 

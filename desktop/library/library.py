@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.llama.speed import load_observed, machine_speed
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from belle.gguf.reader import GgufHeader, read_header
+from belle.gguf.reader import GgufHeader
+from belle.gguf.whisper_file import WhisperHeader, is_whisper_file
 from belle.models.catalog import installed_if_readable, load_catalog, remember_file
 from convert.install import library as installed_library
 from convert.install.library import Removal
@@ -181,15 +182,18 @@ class Library(QObject):
     # Files
 
     def add(self, path: Path, title: str = "") -> Path | None:
-        """Put a GGUF file on the list, where it is.
+        """Put a model file on the list, where it is.
 
         Returns the model that has the same content already, and then adds nothing. Raises KnownError.
         """
-        header = read_header(path)
+        header = installed_library.read_model_file(path)
         same = duplicate_of(path, _own_files())
         if same is not None:
             return same
-        remember_file(path, title=title or header.name)
+        if isinstance(header, WhisperHeader):
+            installed_library.take_over(path)
+        else:
+            remember_file(path, title=title or header.name)
         self.changed.emit()
         return None
 
@@ -211,10 +215,17 @@ class Library(QObject):
 
 
 def kind_of(path: Path) -> str:
-    """What a person has chosen or dropped: `gguf`, `adapter`, `checkpoint`."""
-    if path.is_file() and path.suffix.casefold() == ".gguf":
-        return "gguf"
+    """What a person has chosen or dropped: `model` (a file that is ready), `adapter`, `checkpoint`."""
+    if path.is_file() and (path.suffix.casefold() == ".gguf" or _is_whisper(path)):
+        return "model"
     return "adapter" if is_adapter(path) else "checkpoint"
+
+
+def _is_whisper(path: Path) -> bool:
+    try:
+        return is_whisper_file(path)
+    except OSError:
+        return False
 
 
 def _own_files() -> list[Path]:

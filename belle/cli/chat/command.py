@@ -340,7 +340,7 @@ def _settings(arguments: argparse.Namespace, model: ResolvedModel, overflow: Ove
 def _models() -> str:
     lines = ["models:"]
     for entry in load_catalog():
-        if entry.kind != "unsupported":
+        if entry.chats:
             research = " (research only)" if entry.research_only else ""
             lines.append(f"  {entry.name:24}{entry.title}{research}")
     return "\n".join(lines)

@@ -64,6 +64,6 @@ def _models() -> Iterator[str]:
         if entry.bundled_file() is not None:
             yield entry.name
     try:
-        yield from (model.name for model in installed() if model.path.is_file())
+        yield from (model.name for model in installed() if model.path.is_file() and not model.is_speech)
     except KnownError:
         return  # `belle models list` says what is wrong with the list

@@ -13,6 +13,7 @@ examples:
   belle models get belle-7b-2m
   belle models get belle-7b-2m --endpoint https://hub.example.org      (a mirror)
   belle models get belle-llama-7b-2m --llama-weights ~/LLaMA/7B/consolidated.00.pth
+  belle models get belle-whisper-turbo-zh                              (writes down speech: belle transcribe)
   belle models import ~/Downloads/model.gguf --name mine
 
 “get” can be interrupted at any moment; the same command goes on where it stopped.
@@ -84,10 +85,16 @@ def _remove(parser: argparse.ArgumentParser) -> None:
 _COMMANDS = {
     "list": Subcommand("the models that are here and those that could be", _list, "belle.cli.models.library:show"),
     "get": Subcommand(
-        "download a model of the catalogue, convert it, and make it ready to chat", _get, "belle.cli.models.get:get"
+        "download a model of the catalogue, convert it, and make it ready to chat or to write down speech",
+        _get,
+        "belle.cli.models.get:get",
     ),
-    "import": Subcommand("take over a GGUF file that is here already", _import, "belle.cli.models.library:import_file"),
-    "path": Subcommand("print where a model's GGUF file is", _path, "belle.cli.models.library:path"),
+    "import": Subcommand(
+        "take over a model file that is here already (GGUF, or a Whisper of whisper.cpp)",
+        _import,
+        "belle.cli.models.library:import_file",
+    ),
+    "path": Subcommand("print where a model's file is", _path, "belle.cli.models.library:path"),
     "remove": Subcommand(
         "delete a model; a file of your own is only taken off the list", _remove, "belle.cli.models.library:remove"
     ),

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 def get(arguments: argparse.Namespace) -> int:
     """Download and convert a model. Returns the exit status; raises KnownError."""
-    from belle.models.catalog import load_catalog, resolve
+    from belle.models.catalog import find_model, load_catalog
     from convert.install.job import InstallOptions, check_installable, find_installed, install
 
     entry = load_catalog().find(arguments.name)
     if entry is None:
-        resolve(arguments.name)  # raises the error for a wrong name
+        find_model(arguments.name)  # raises the error for a wrong name
         raise KnownError(
             "unknown_model",
             f"“{arguments.name}” is a file of your own; there is nothing to get.",
@@ -129,4 +129,4 @@ def _tell(entry: ModelEntry, result: Installed, terminal: Terminal) -> None:
         terminal.note(say("models_exactness", counts=counts))
     words = "models_already" if result.already else "models_installed"
     print(say(words, title=entry.title, path=result.path, size=size(result.n_bytes)))
-    print(say("models_try", name=entry.name))
+    print(say("models_try_speech" if entry.kind == "speech" else "models_try", name=entry.name))

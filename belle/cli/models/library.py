@@ -53,7 +53,8 @@ def _width(text: str) -> int:
 
 
 def import_file(arguments: argparse.Namespace) -> int:
-    """Register a GGUF file. Returns the exit status; raises KnownError."""
+    """Register a model file. Returns the exit status; raises KnownError."""
+    from belle.gguf.reader import GgufHeader
     from convert.install.library import take_over
 
     terminal = Terminal()
@@ -65,18 +66,18 @@ def import_file(arguments: argparse.Namespace) -> int:
         listener=StepDisplay(terminal).step,
     )
     terminal.clear()
-    if model.template is None and not header.chat_template:
+    if isinstance(header, GgufHeader) and model.template is None and not header.chat_template:
         terminal.note(say("models_no_template"))
     print(say("models_imported", name=model.name, path=model.path))
-    print(say("models_try", name=model.name))
+    print(say("models_try_speech" if model.is_speech else "models_try", name=model.name))
     return 0
 
 
 def path(arguments: argparse.Namespace) -> int:
     """Print the path of a model's file. Returns the exit status; raises KnownError."""
-    from belle.models.catalog import resolve
+    from belle.models.catalog import find_model
 
-    file = resolve(arguments.name).path
+    file = find_model(arguments.name).path
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None or sys.stdout.isatty():
         print(file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.cli.arguments import input_file, input_path, output_path, real, whole
+from belle.cli.arguments import input_file, input_path, output_path, path_or_name, real, whole
 from belle.cli.terminal import Terminal, bar
 from belle.errors import KnownError
 from belle.path_guard import check_input, check_output, exists
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  belle transcribe meeting.wav --model belle-whisper-turbo-zh-q5_0.bin
+  belle transcribe meeting.wav
+  belle transcribe meeting.wav --model belle-whisper-turbo-zh
   belle transcribe *.mp3 --model ggml-base-q8_0.bin --format srt -o subtitles/
   belle transcribe talk.m4a --model ggml-base-q8_0.bin --language en --format json -o talk.json
 
-The model is a Whisper model in whisper.cpp's format; belle convert makes one of a checkpoint. WAV files are read by
+The model is one that “belle models get” has installed, or a Whisper model in whisper.cpp's format; belle convert makes
+one of a checkpoint. WAV files are read by
 belle itself, all others by ffmpeg, where it is installed. Nothing leaves this computer. With Silero's model for voice
 activity (ggml-silero-v6.2.0.bin, beside the model or with --vad) what is not speech is left out more surely.
 
@@ -47,7 +49,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("files", nargs="+", type=input_path, metavar="FILE", help="recordings")
-    parser.add_argument("--model", type=input_file, required=True, metavar="FILE", help="a Whisper model (.bin)")
+    parser.add_argument(
+        "--model",
+        type=path_or_name,
+        default="",
+        metavar="MODEL",
+        help="a name of “belle models list”, or a file (default: the best one that is installed)",
+    )
     parser.add_argument(
         "--language",
         default=None,
@@ -74,6 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe. Returns the exit status; raises KnownError."""
+    from belle.models.speech import resolve_speech
     from belle.speech.blocking import open_speech
     from belle.speech.commands import LoadSpeech
     from belle.speech.library import check_usable
@@ -81,15 +90,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     form = FORMATS[arguments.format]
     check_usable()
+    model = resolve_speech(arguments.model)
     targets = _targets(arguments.files, arguments.output, form)
-    inputs = [*arguments.files, arguments.model, arguments.vad]
+    inputs = [*arguments.files, model, arguments.vad]
     for target in targets:
         _check_target(target, inputs, replace=arguments.replace)
     for file in arguments.files:
         check_input(file, folder=False)
-    load = LoadSpeech(str(arguments.model), str(arguments.vad) if arguments.vad else None, arguments.threads)
+    load = LoadSpeech(str(model), str(arguments.vad) if arguments.vad else None, arguments.threads)
     with open_speech(load) as speech:
-        return _Batch(arguments, form, speech).run(targets)
+        return _Batch(arguments, form, model.name, speech).run(targets)
 
 
 def system_language() -> str:
@@ -131,6 +141,7 @@ def _check_target(target: Path | None, inputs: Sequence[Path | None], *, replace
 class _Batch:
     arguments: argparse.Namespace
     form: TranscriptFormat
+    model: str
     speech: BlockingSpeech
 
     def run(self, targets: Sequence[Path | None]) -> int:
@@ -179,7 +190,7 @@ class _Batch:
                     if event.missing_s > 0.5:
                         terminal.note(f"{file.name} was cut off: {duration(event.missing_s)} of it are missing.")
                     complete = event.reason == "end"
-                    return SpokenTranscript(file.name, arguments.model.name, event.seconds, tuple(texts), complete)
+                    return SpokenTranscript(file.name, self.model, event.seconds, tuple(texts), complete)
         raise AssertionError("a transcription ends with Transcribed")
 
     def _write(self, file: Path, target: Path | None, transcript: SpokenTranscript, terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""The window of the library: four lists of models, importing, and where downloads come from."""
+"""The window of the library: five lists of models, importing, and where downloads come from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from desktop.library.jobs import JobState
     from desktop.settings import Settings
 
-SECTIONS = ("installed", "small", "belle", "found")
+SECTIONS = ("installed", "small", "belle", "speech", "found")
 
 
 class LibraryDialog(Dialog):
@@ -132,7 +132,8 @@ class LibraryDialog(Dialog):
                 self.body.insertWidget(at, line)
         for entry in shown:
             job = self._library.job(entry.ref)
-            self.lines[entry.ref].show_entry(entry, job, current=entry.ref == self._current())
+            in_use = self._settings.speech_model if entry.is_speech else self._current()
+            self.lines[entry.ref].show_entry(entry, job, current=entry.ref == in_use)
         self._nothing.setVisible(not shown)
         self._nothing.setText(words.empty_section(section))
         self._show_free()
@@ -181,7 +182,7 @@ class LibraryDialog(Dialog):
             "get": self._get,
             "pause": lambda one: self._library.stop(one.ref),
             "cancel": self._cancel,
-            "use": lambda one: self.chosen.emit(one.ref),
+            "use": self._use,
             "compare": lambda one: self.comparison_requested.emit(one.ref),
             "add": self._add,
             "copy": lambda one: self._library.copy_in(Path(one.ref)),
@@ -189,6 +190,13 @@ class LibraryDialog(Dialog):
             "delete": self._delete,
             "details": self.details_requested.emit,
         }[action](entry)
+
+    def _use(self, entry: LibraryEntry) -> None:
+        if entry.is_speech:
+            self._settings.set_speech_model(entry.ref)
+            self._rebuild()
+        else:
+            self.chosen.emit(entry.ref)
 
     def _get(self, entry: LibraryEntry) -> None:
         if entry.status == "begun" and not entry.needs_llama:
@@ -200,7 +208,7 @@ class LibraryDialog(Dialog):
 
     def _cancel(self, entry: LibraryEntry) -> None:
         """Stop a job, and delete what has arrived."""
-        is_copy = self.lines[entry.ref].is_running and entry.section not in ("small", "belle")
+        is_copy = self.lines[entry.ref].is_running and entry.section not in ("small", "belle", "speech")
         self._library.stop(entry.ref)
         if is_copy:
             return
@@ -215,7 +223,7 @@ class LibraryDialog(Dialog):
         dialog.open()
 
     def _add(self, entry: LibraryEntry) -> None:
-        self._take_gguf(Path(entry.ref), entry.title)
+        self._take_file(Path(entry.ref), entry.title)
 
     def _delete(self, entry: LibraryEntry) -> None:
         try:
@@ -253,7 +261,8 @@ class LibraryDialog(Dialog):
 
     def _import(self, kind: str) -> None:
         if kind == "gguf":
-            choose_file(self, translate("Library", "A model file"), translate("Library", "Models (*.gguf)"), self.take)
+            pattern = translate("Library", "Models (*.gguf *.bin)")
+            choose_file(self, translate("Library", "A model file"), pattern, self.take)
         elif kind == "checkpoint":
             pattern = translate("Library", "Checkpoints (*.pt *.pth *.bin *.safetensors)")
             choose_file(self, translate("Library", "A checkpoint"), pattern, self.take)
@@ -261,17 +270,17 @@ class LibraryDialog(Dialog):
             choose_folder(self, translate("Library", "A folder"), self.take)
 
     def take(self, path: Path) -> None:
-        """Import what was chosen or dropped: a GGUF file, a checkpoint, or a LoRA adapter, whose base is asked for."""
+        """Import what was chosen or dropped: a model file, a checkpoint, or a LoRA adapter, whose base is asked for."""
         kind = kind_of(path)
-        if kind == "gguf":
-            self._take_gguf(path)
+        if kind == "model":
+            self._take_file(path)
         elif kind == "adapter":
             title = translate("Library", "The base model of this adapter")
             choose_folder(self, title, lambda base: self._library.convert(base, path))
         else:
             self._library.convert(path)
 
-    def _take_gguf(self, path: Path, title: str = "") -> None:
+    def _take_file(self, path: Path, title: str = "") -> None:
         try:
             same = self._library.add(path, title)
         except KnownError as error:
@@ -283,7 +292,8 @@ class LibraryDialog(Dialog):
             return
         name = title or path.name
         self.show_message(translate("Library", "{name} is on the list now.").format(name=name), "")
-        self.tabs.set_value("installed")
+        is_speech = any(entry.path == path for entry in self._entries if entry.is_speech)
+        self.tabs.set_value("speech" if is_speech else "installed")
         self._rebuild()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -113,11 +113,12 @@ class ModelLine(View):
     def _possible(self) -> tuple[str, ...]:
         entry = self.entry
         in_use = () if self.is_current or entry.makes_embeddings else ("use",)
-        chatting = () if entry.makes_embeddings else ("compare",)
+        chatting = () if entry.makes_embeddings or entry.is_speech else ("compare",)
+        details = () if entry.is_speech else ("details",)
         if self.is_running:
-            return ("pause", "cancel") if entry.section in ("small", "belle") else ("cancel",)
+            return ("pause", "cancel") if entry.section in ("small", "belle", "speech") else ("cancel",)
         return {
-            "installed": (*in_use, *chatting, "details", "folder", *(() if entry.is_starter else ("delete",))),
+            "installed": (*in_use, *chatting, *details, "folder", *(() if entry.is_starter else ("delete",))),
             "missing": (*(("get",) if entry.download and not entry.is_starter else ()), "delete"),
             "begun": ("get", "cancel"),
             "available": ("get",),

@@ -35,6 +35,8 @@ def here(texts: Mapping[str, str]) -> str:
 
 def description(entry: LibraryEntry) -> str:
     """What the model is for."""
+    if entry.is_speech and not entry.description:
+        return translate("Library", "Writes down speech.")
     if not entry.makes_embeddings:
         return here(entry.description)
     return translate("Library", "An embedding model: finds passages in folders of documents by their meaning.")
@@ -96,6 +98,7 @@ def section_title(section: str) -> str:
         "installed": translate("Library", "On this computer"),
         "small": translate("Library", "Small models"),
         "belle": "BELLE",
+        "speech": translate("Library", "Speech"),
         "found": translate("Library", "Other programs"),
     }[section]
 

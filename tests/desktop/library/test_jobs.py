@@ -11,12 +11,16 @@ import pytest
 
 from belle import paths
 from belle.clients.progress import Step
+from belle.errors import KnownError
 from belle.models.registry import installed
 from convert.install.folder import ModelFolder
+from desktop.chat.library import ModelLibrary
 from desktop.library.entries import LibraryEntry
 from desktop.library.jobs import JobState
 from desktop.library.library import Library, kind_of
+from desktop.settings import Settings
 from tests.belle.engine.tiny_gguf import write_random_model
+from tests.belle.speech.speaking_model import write_model
 from tests.convert.checkpoints import llama_checkpoint, llama_shapes
 from tests.convert.install.belle_checkpoint import WEIGHTS, belle_bloom
 from tests.convert.install.conftest import REPO
@@ -194,6 +198,24 @@ def test_half_a_checkpoint_is_refused_and_leaves_nothing(library: Library, qtbot
     assert not any(paths.models_dir().glob("*/*"))
 
 
+def test_speech_models_have_a_section_of_their_own_and_are_none_to_chat_with(library: Library, tmp_path: Path) -> None:
+    file = write_model(tmp_path / "mine.bin", [" Hi"])
+    assert kind_of(file) == "model"
+    assert library.add(file) is None
+    assert library.add(file) == file
+    entry = line(library, str(file))
+    assert (entry.section, entry.status, entry.is_speech, entry.header) == ("speech", "installed", True, None)
+    assert entry.quantization == "F16"
+    chats = {choice.ref for choice in ModelLibrary(Settings()).choices()}
+    speech = {entry.ref for entry in library.entries() if entry.section == "speech"}
+    assert {"whisper-base", "belle-whisper-turbo-zh", str(file)} < speech
+    assert not chats & speech
+    with pytest.raises(KnownError, match="does not chat"):
+        ModelLibrary(Settings()).resolve(str(file))
+    file.unlink()
+    assert line(library, str(file)).status == "missing"
+
+
 def test_kinds_of_what_is_dropped(tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
@@ -201,7 +223,7 @@ def test_kinds_of_what_is_dropped(tmp_path: Path) -> None:
     (adapter / "adapter_model.safetensors").touch()
     (tmp_path / "a.GGUF").touch()
     assert kind_of(adapter) == kind_of(adapter / "adapter_model.safetensors") == "adapter"
-    assert kind_of(tmp_path / "a.GGUF") == "gguf"
+    assert kind_of(tmp_path / "a.GGUF") == "model"
     assert kind_of(tmp_path) == "checkpoint"
 
 

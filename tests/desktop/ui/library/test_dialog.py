@@ -23,6 +23,7 @@ from desktop.ui.library.asking import MIRROR, GetDialog, SourceDialog
 from desktop.ui.library.cost import CostDialog
 from desktop.ui.library.dialog import SECTIONS, LibraryDialog
 from tests.belle.engine.tiny_gguf import write_random_model
+from tests.belle.speech.speaking_model import write_model
 from tests.support.library import QuietLibrary
 
 
@@ -245,3 +246,23 @@ def test_a_line_keeps_its_place_and_its_focus_when_others_change(dialog: Library
 )
 def test_durations(qapp: Any, seconds: float, words_: str) -> None:
     assert words.duration(seconds) == words_
+
+
+def test_a_speech_model_is_chosen_for_dictation_and_not_for_the_chat(
+    dialog: LibraryDialog, library: Recording, settings: Settings, tmp_path: Path
+) -> None:
+    file = write_model(tmp_path / "mine.bin", [" Hi"])
+    dialog.take(file)
+    assert dialog.tabs.value() == "speech"
+    chosen: list[str] = []
+    dialog.chosen.connect(chosen.append)
+    mine = dialog.lines[str(file)]
+    assert not mine.buttons["compare"].isVisible()
+    mine.buttons["use"].click()
+    assert settings.speech_model == str(file)
+    assert not chosen
+    assert not mine.buttons["use"].isVisible()
+    dialog.lines["whisper-base"].buttons["get"].click()
+    asked = next(one for one in dialog.findChildren(GetDialog) if one.isVisible())
+    asked.accept()
+    assert library.started == [{"do": "get", "name": "whisper-base", "endpoint": None}]
