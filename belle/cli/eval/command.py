@@ -24,6 +24,7 @@ examples:
   belle eval page results --set items.jsonl --judge model.gguf
   belle eval report results --set items.jsonl -o report.html --anchors anchors.jsonl
   belle eval report results --set items.jsonl -o report.html --reference model-f16 --measure measured/report.json
+  belle eval mme llava-f16.gguf llava-q4.gguf --mmproj mmproj.gguf --pictures MME_Benchmark/ -o results
   belle eval mme build/tiny/vl_instruct/final -o results
   belle eval mme answers-f16/ answers-q4/ -o results
 
@@ -116,8 +117,8 @@ def _mme(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=path_or_name,
         metavar="MODEL|ANSWERS",
-        help="checkpoints that see, or folders with count.txt, OCR.txt …, as MME's own tool reads them; the first one "
-        "is what the others are compared with",
+        help="GGUF files and checkpoints that see, or folders with count.txt, OCR.txt …, as MME's own tool reads them; "
+        "the first one is what the others are compared with",
     )
     parser.add_argument(
         "--pictures",
@@ -132,7 +133,14 @@ def _mme(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where answers are kept, and mme.html, mme.md and mme.json are written",
     )
+    parser.add_argument(
+        "--mmproj",
+        type=input_file,
+        metavar="FILE",
+        help="the vision encoder of the GGUF files (default: the one beside each of them)",
+    )
     parser.add_argument("--template", metavar="NAME", help="prompt template instead of their own")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
 
 
 def _explain_endpoints(parser: argparse.ArgumentParser) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from belle import environment
 from belle.cli.eval.models import file_name, is_checkpoint, model_name
-from belle.cli.terminal import Terminal
+from belle.cli.terminal import Terminal, bar
 from belle.durable import write_text
 from belle.errors import KnownError
 from belle.evaluation.mme.answers import AnswerPair, read_answers
 from belle.evaluation.mme.ask import MOST_TOKENS, PictureAnswerer, ask_all
+from belle.evaluation.mme.engine_answerer import seeing_engine
 from belle.evaluation.mme.questions import OWN, MmePicture, own_folder, read_pictures
 from belle.evaluation.mme.report import json_document, markdown, page
 from belle.evaluation.mme.scoring import score_models
+from belle.models.catalog import resolve
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,11 +74,17 @@ def _ask(
 def _answerer(
     given: str, name: str, arguments: argparse.Namespace, terminal: Terminal
 ) -> AbstractContextManager[PictureAnswerer]:
-    """A checkpoint in transformers. Raises KnownError."""
+    """A checkpoint in transformers, or a GGUF in the engine. Raises KnownError."""
     if not is_checkpoint(given):
-        message = f"{given} is neither a folder of answers nor a checkpoint."
-        raise KnownError("usage", message, "Name one of them.")
-    environment.check_packages("Asking a checkpoint", "torch", "transformers", "PIL")
+        return seeing_engine(
+            resolve(given).path,
+            name,
+            mmproj=arguments.mmproj,
+            template=arguments.template,
+            threads=arguments.threads,
+            on_loading=lambda fraction: terminal.progress(f"loading {bar(fraction)}"),
+        )
+    environment.check_packages("Asking a checkpoint", "torch", "transformers")
     from belle.training.export.picture_answerer import SeeingCheckpoint
 
     terminal.progress(f"loading {name}")

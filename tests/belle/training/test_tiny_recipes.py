@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.evaluation.makers.pictures.__main__ import write_training
 from belle.cli.main import main
 from belle.training.recipe.load import load_recipe
 from belle.training.stages.run import run_recipe
@@ -73,6 +74,18 @@ def test_the_other_stages_go_on_from_it(name: str, more: list[str], base: Path, 
     assert metrics(final.parent, "step") == [1, 2]
     assert len(metrics(final.parent, "loss")) == 2
     assert (final / "model.safetensors").exists()
+
+
+def test_a_model_that_sees_is_made_of_it(base: Path, tmp_path: Path) -> None:
+    write_training(tmp_path / "pictures", 12)
+    model = base
+    for name, file in (("vl_align", "captions"), ("vl_instruct", "conversations")):
+        data = tmp_path / f"pictures/{file}.jsonl"
+        changes = ["max_steps=2", f"output_dir={tmp_path}/{name}", f"model={model}", f"data={data}", "batch_size=4"]
+        model = run_recipe(load_recipe(TINY / f"{name}.yaml", changes))
+        assert metrics(model.parent, "step") == [1, 2]
+        assert (model / "preprocessor_config.json").exists()
+    assert json.loads((model / "config.json").read_text())["model_type"] == "llava"
 
 
 @pytest.mark.slow

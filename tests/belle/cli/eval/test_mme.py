@@ -36,3 +36,15 @@ def test_two_folders_of_one_name_are_refused(tmp_path: Path, capsys: pytest.Capt
     folders = [answers(tmp_path / "m", "Yes", "No"), answers(tmp_path / "x" / "m", "Yes", "No")]
     assert main(["eval", "mme", *folders]) != 0
     assert "Two models have the name m" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_see_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "mme", "starter", "-o", str(tmp_path / "out")]) != 0
+    told = capsys.readouterr().err
+    assert "does not take pictures" in told
+    assert "--mmproj" in told
+
+
+def test_a_model_without_a_folder_for_its_answers_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "mme", "starter"]) != 0
+    assert "-o DIR" in capsys.readouterr().err
