@@ -14,7 +14,7 @@ from typing import Any, Literal
 from belle.data.duplicates.groups import SimilarTexts
 from belle.data.files import Record
 from belle.data.read import scan_rows
-from belle.data.rows import Conversation, Kind, Preference, Row, category_name, kind_of, texts_of
+from belle.data.rows import Conversation, Kind, Preference, Row, category_name, compared_text, kind_of, texts_of
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -127,7 +127,7 @@ def check(
             report.errors.add(record, row.details["problem"] + (f" ({row.advice})" if row.advice else ""))
             continue
         _check_row(report, record, row, count_tokens)
-        similar.add("\n".join(texts_of(row)))
+        similar.add(compared_text(row))
         places.add(record)
         if report.rows % 1000 == 0:
             progress(report.rows)

@@ -5,6 +5,7 @@ Conversations, plain text, preferences, and conversations about pictures.
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,6 +98,18 @@ def texts_of(row: Row) -> tuple[str, ...]:
     if isinstance(row, Conversation):
         return tuple(m.content for m in row.messages)
     return (*(m.content for m in row.prompt), row.chosen, row.rejected)
+
+
+def compared_text(row: Row, *, questions_alone: bool = False) -> str:
+    """The text by which rows are the same: what is said, or asked, and which picture it is about."""
+    texts = questions_of(row) if questions_alone else texts_of(row)
+    return "\n".join([*texts, *([picture_digest(row)] if picture_digest(row) else [])])
+
+
+def picture_digest(row: Row) -> str:
+    """A digest of the path of a row's picture; "" without one. Unlike paths, digests are never nearly the same."""
+    picture = row.picture if isinstance(row, PictureConversation) else ""
+    return hashlib.sha256(picture.encode("utf-8", "surrogatepass")).hexdigest() if picture else ""
 
 
 def questions_of(row: Row) -> tuple[str, ...]:

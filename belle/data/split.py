@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from belle.data.rows import Row, questions_of
+from belle.data.rows import Row, picture_digest, questions_of
 
 if TYPE_CHECKING:
     from belle.data.duplicates.shingles import Numbers
 
 
 def group_text(row: Row) -> str:
-    """The text by which rows are grouped: their questions."""
-    return "\n".join(questions_of(row))
+    """The text by which rows are grouped: their questions; of rows about a picture, which picture it is."""
+    return picture_digest(row) or "\n".join(questions_of(row))
 
 
 def held_out(groups: Numbers, *, share: float | None = None, count: int | None = None, seed: int = 1234) -> Numbers:

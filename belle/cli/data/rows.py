@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from belle.cli.terminal import Terminal
 from belle.data.files import count_lines
 from belle.data.read import detect_format, read_categories, read_rows
-from belle.data.rows import Row, texts_of
+from belle.data.rows import Row, compared_text, texts_of
 from belle.data.write import WRITABLE, open_writer
 from belle.errors import KnownError
 from belle.units import short_duration
@@ -79,14 +79,13 @@ def dedup(arguments: argparse.Namespace) -> int:
 def _with_duplicates(arguments: argparse.Namespace) -> Iterator[tuple[Row, Duplicate | None]]:
     """The rows of the input file, with the kept text that each is a duplicate of."""
     from belle.data.duplicates.index import DuplicateIndex
-    from belle.data.split import group_text
 
     waiting: deque[Row] = deque()  # rows that the index has read ahead
 
     def texts() -> Iterator[str]:
         for row in rows(arguments):
             waiting.append(row)
-            yield group_text(row) if arguments.by == "question" else "\n".join(texts_of(row))
+            yield compared_text(row, questions_alone=arguments.by == "question")
 
     for duplicate in DuplicateIndex(arguments.near or 1.0).add_all(texts()):
         yield waiting.popleft(), duplicate

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,12 +116,18 @@ def test_words_look_different_and_all_of_them_can_be_written() -> None:
 
 def test_training_pictures_are_others_and_come_as_conversations(tmp_path: Path) -> None:
     write_training(tmp_path, 40)
-    rows = [json.loads(line) for line in (tmp_path / "conversations.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert len(rows) == 80
-    assert {row["conversations"][1]["value"] for row in rows} == {"Yes", "No"}
-    assert all(row["conversations"][0]["value"].startswith("<image>\n") for row in rows)
+    rows = {name: read(tmp_path / f"{name}.jsonl") for name in ("captions", "conversations")}
+    assert (len(rows["captions"]), len(rows["conversations"])) == (40, 120)
+    answers = Counter(row["conversations"][1]["value"] for row in rows["conversations"])
+    assert answers["Yes"] == answers["No"] == 40
+    everything = [*rows["captions"], *rows["conversations"]]
+    assert all(row["conversations"][0]["value"].startswith("<image>\n") for row in everything)
     own = {scene.canvas.pixels.tobytes() for part in own_set().values() for scene in part}
-    files = {row["image"] for row in rows}
+    files = {row["image"] for row in everything}
     assert len(files) == 40
     assert all(pixels((tmp_path / file).read_bytes()).tobytes() not in own for file in files)
     assert set(SCENES) == {Path(file).stem.rsplit("-", 1)[0] for file in files}
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from belle.cli.main import main
 from belle.data.read import detect_format, read_rows
 from belle.data.rows import PictureConversation
+from belle.data.split import group_text
 from belle.data.write import open_writer
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message
@@ -190,3 +192,21 @@ def test_a_bomb_a_cut_file_and_a_text_are_refused(tmp_path: Path) -> None:
     for name in ("bomb.png", "cut.jpg", "text.png"):
         with pytest.raises(KnownError, match=name):
             read_picture(tmp_path / name, WANTED)
+
+
+def test_words_about_two_pictures_are_no_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**LLAVA, "image": name} for name in ("a-0001.png", "a-0002.png", "a-0001.png")]
+    path = lines(tmp_path / "data.jsonl", *rows)
+    assert main(["data", "check", str(path), "--near", "0.8"]) == 0
+    assert "the same as an earlier row: 1" in capsys.readouterr().out
+    for number, by in enumerate(([], ["--by", "question"])):
+        out = tmp_path / f"kept-{number}.jsonl"
+        assert main(["data", "dedup", str(path), "-o", str(out), *by]) == 0
+        kept = [row.picture for row in read_rows(out) if isinstance(row, PictureConversation)]
+        assert kept == ["a-0001.png", "a-0002.png"]
+
+
+def test_rows_about_one_picture_stay_together_when_data_are_split() -> None:
+    one, other = talk("<image>\nWhat?", "A star"), talk("Where?", "Here")
+    assert group_text(one) == group_text(other)
+    assert group_text(one) != group_text(talk("<image>\nWhat?", "A star", picture="b.png"))
