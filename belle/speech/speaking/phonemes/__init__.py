@@ -1,0 +1,1 @@
+"""From words to the phonemes that Kokoro was trained with: pinyin for Chinese, a dictionary for English."""
