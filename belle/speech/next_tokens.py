@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +36,7 @@ def next_token_logits(
     process that dies.
     """
     check_usable()
-    needed, free = read_whisper(path).size_bytes + _WORKING_BYTES, available_memory()
-    if needed > free:
-        raise KnownError(
-            "too_big_for_memory",
-            f"Running {path.name} in whisper.cpp takes {gigabytes(needed)} of memory; {gigabytes(free)} are free.",
-            "Close other programs, or take a smaller type.",
-            needed=needed,
-            available=free,
-        )
+    check_memory(path)
     with tempfile.TemporaryDirectory(prefix="chatbelle-sound-") as folder:
         sound_file, logits_file = Path(folder, "sound.npy"), Path(folder, "logits.npy")
         np.save(sound_file, sound.astype(np.float32))
@@ -59,9 +52,31 @@ def next_token_logits(
     return logits
 
 
+def check_memory(*paths: Path) -> None:
+    """Raises KnownError("too_big_for_memory") when files of whisper.cpp cannot be loaded at once."""
+    needed = sum(read_whisper(path).size_bytes + _WORKING_BYTES for path in paths)
+    free = available_memory()
+    if needed > free:
+        names = " and ".join(path.name for path in paths)
+        raise KnownError(
+            "too_big_for_memory",
+            f"Running {names} in whisper.cpp takes {gigabytes(needed)} of memory; {gigabytes(free)} are free.",
+            "Close other programs, or take a smaller type.",
+            needed=needed,
+            available=free,
+        )
+
+
 def write_logits(path: str, sound: str, ids: list[int], out: str, threads: int) -> None:
     """In the child process: read the samples from `sound`, write the logits to `out`. Raises KnownError."""
     library = WhisperLibrary()
+    with loaded(library, path) as context:
+        np.save(out, decoded_logits(library.functions, context, np.load(sound), ids, threads))
+
+
+@contextmanager
+def loaded(library: WhisperLibrary, path: str) -> Iterator[int]:
+    """A model of whisper.cpp, by its address, until it is freed. Raises KnownError("not_loadable")."""
     whisper = library.functions
     context = whisper.whisper_init_from_file_with_params(path.encode(), whisper.whisper_context_default_params())
     if not context:  # every other call with it would be a segmentation fault
@@ -72,14 +87,15 @@ def write_logits(path: str, sound: str, ids: list[int], out: str, threads: int) 
             path=path,
         )
     try:
-        np.save(out, _logits(whisper, context, np.load(sound), ids, threads))
+        yield context
     finally:
         whisper.whisper_free(context)
 
 
-def _logits(
-    whisper: ctypes.CDLL, context: int, sound: NDArray[np.float32], ids: list[int], threads: int
+def decoded_logits(
+    whisper: ctypes.CDLL, context: int, sound: NDArray[np.float32], ids: Sequence[int], threads: int
 ) -> NDArray[np.float32]:
+    """In the child process: the logits after each of `ids`, `[n_tokens, n_vocab]`. Raises KnownError."""
     samples = np.ascontiguousarray(sound, np.float32)
     _check(whisper.whisper_pcm_to_mel(context, samples.ctypes.data, samples.size, threads), "hear the sound")
     _check(whisper.whisper_encode(context, 0, threads), "encode the sound")

@@ -23,6 +23,7 @@ def add_speech_options(parser: argparse.ArgumentParser) -> None:
         help="what is said in them: lines of a name and a text, or JSON Lines with audio and text",
     )
     speech.add_argument("--language", default="auto", metavar="CODE", help="spoken in them, such as zh (default: auto)")
+    speech.add_argument("--no-kl", action="store_true", help="do not compare how the models predict the transcripts")
     speech.add_argument(
         "--count",
         choices=("character", "word"),
@@ -31,7 +32,7 @@ def add_speech_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    """Measure and write speech.md and speech.csv. Returns the exit status; raises KnownError."""
+    """Measure and write speech.html, .md, .csv and .json. Returns the exit status; raises KnownError."""
     if not (arguments.audio and arguments.transcripts and arguments.output) or arguments.text or arguments.tasks:
         message = "--speech needs recordings, their transcripts and a folder for the report."
         raise KnownError("bad_option", message, "Give --audio DIR, --transcripts FILE and -o DIR, and no --text.")
@@ -52,6 +53,7 @@ def measure(arguments: argparse.Namespace) -> int:
         arguments.output,
         arguments.threads or None,
         arguments.resume,
+        with_divergence=not arguments.no_kl,
     )
     terminal = Terminal()
 

@@ -5,9 +5,8 @@ What a model heard is kept row by row, so that an interrupted run goes on where 
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -16,15 +15,13 @@ from typing import Any
 from belle.errors import KnownError
 from belle.evaluation.speech.alignment import Edits, edits
 from belle.evaluation.speech.normalise import Unit, units, usual_unit
+from belle.evaluation.speech.predictions import ClipsToPredict, Predictions, Progress, measure_predictions
 from belle.evaluation.speech.rates import Rate, error_rate, rate_difference
-from belle.evaluation.speech.transcripts import Clip
+from belle.evaluation.speech.transcripts import Clip, clips_digest
 from belle.json_lines import ResumableLines
 from belle.speech.blocking import BlockingSpeech, open_speech
 from belle.speech.commands import LoadSpeech, Transcribe
 from belle.speech.events import Said, Transcribed
-
-Progress = Callable[[str, int, int, float], object]
-"""Called with a model's name, clips done, clips in all, and the seconds that are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class SpeechRequest:
         folder: of the report, and of what each model heard.
         threads: None for one on each physical core.
         resume: go on with what is in the folder.
+        with_divergence: also how differently candidates predict the transcripts.
     """
 
     models: Sequence[Path]
@@ -48,6 +46,14 @@ class SpeechRequest:
     folder: Path
     threads: int | None
     resume: bool
+    with_divergence: bool = True
+
+    @property
+    def spoken_language(self) -> str:
+        """The language of the transcripts, where `language` leaves it open: Chinese or English."""
+        if self.language != "auto":
+            return self.language
+        return "zh" if usual_unit("".join(clip.text for clip in self.clips)) == "character" else "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,9 @@ class SpeechResult:
         rate: of errors.
         difference: from the reference's rate; None for the reference itself.
         real_time: seconds of computing for a second of recording.
-        n_clips: how many clips it was given.
+        heard: what it wrote down, by clip.
+        clip_edits: of each of them.
+        predictions: how differently it predicts the transcripts; None for the reference, and where it was not asked.
     """
 
     name: str
@@ -69,7 +77,14 @@ class SpeechResult:
     rate: Rate
     difference: Rate | None
     real_time: float
-    n_clips: int
+    heard: tuple[str, ...]
+    clip_edits: tuple[Edits, ...]
+    predictions: Predictions | None = None
+
+    @property
+    def n_clips(self) -> int:
+        """How many clips it was given."""
+        return len(self.heard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +112,19 @@ def measure_speech(request: SpeechRequest, progress: Progress) -> tuple[Unit, li
         real_time = sum(h.compute_s for h in heard) / seconds if seconds else 0.0
         total = reduce(Edits.__add__, found)
         size = model.stat().st_size
-        results.append(SpeechResult(model.name, size, total, error_rate(found), difference, real_time, len(found)))
+        texts = tuple(h.text for h in heard)
+        apart = _predictions(request, model, progress) if results and request.with_divergence else None
+        rate = error_rate(found)
+        results.append(SpeechResult(model.name, size, total, rate, difference, real_time, texts, tuple(found), apart))
     return unit, results
+
+
+def _predictions(request: SpeechRequest, model: Path, progress: Progress) -> Predictions | None:
+    clips = ClipsToPredict(request.clips, clips_digest(request.clips), request.spoken_language)
+    number = list(request.models).index(model)
+    file = request.folder / f"predicted-{number}.jsonl"
+    pair = (request.models[0], model)
+    return measure_predictions(pair, clips, file, progress, threads=request.threads, resume=request.resume)
 
 
 def _hear_all(request: SpeechRequest, model: Path, progress: Progress) -> list[_HeardClip]:
@@ -112,7 +138,7 @@ def _hear_all(request: SpeechRequest, model: Path, progress: Progress) -> list[_
     identity = {
         "model": [model.name, status.st_size, status.st_mtime_ns],
         "language": request.language,
-        "clips": _digest(request.clips),
+        "clips": clips_digest(request.clips),
     }
     number = list(request.models).index(model)
     lines = ResumableLines(request.folder / f"heard-{number}.jsonl", identity, take, resume=request.resume)
@@ -146,8 +172,3 @@ def _hear(speech: BlockingSpeech, number: int, clip: Clip, language: str) -> _He
     except KnownError as error:
         raise KnownError(error.kind, f"{clip.name}: {error.message}", error.advice, **error.details) from None
     raise AssertionError("a transcription ends with Transcribed")
-
-
-def _digest(clips: Iterable[Clip]) -> str:
-    facts = (f"{clip.name}\0{clip.audio.stat().st_size}\0{clip.audio.stat().st_mtime_ns}\n" for clip in clips)
-    return hashlib.sha256("".join(facts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -41,6 +41,11 @@ def rate_difference(first: Sequence[Edits], second: Sequence[Edits], *, seed: in
     return _rate(_columns(second)[0] - errors, lengths, seed)
 
 
+def mean_of_tokens(sums: Sequence[float], tokens: Sequence[int], *, seed: int = 1) -> Rate:
+    """The mean of a measure of tokens over all clips, from its sum and the number of tokens in each clip."""
+    return _rate(np.array(sums, np.float64), np.array(tokens, np.float64), seed)
+
+
 def _columns(clips: Sequence[Edits]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.array([float(c.errors) for c in clips]), np.array([float(c.length) for c in clips])
 

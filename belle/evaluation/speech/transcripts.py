@@ -6,7 +6,8 @@ write them. A name is that of a file in the folder of recordings, with or withou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def read_clips(transcripts: Path, folder: Path) -> list[Clip]:
     if not clips:
         raise KnownError("data_wrong", f"{transcripts.name} has no lines.", "Give a file with transcripts.")
     return list(clips.values())
+
+
+def clips_digest(clips: Iterable[Clip]) -> str:
+    """What tells these clips from others: names, and sizes and times of the recordings."""
+    facts = (f"{clip.name}\0{clip.audio.stat().st_size}\0{clip.audio.stat().st_mtime_ns}\n" for clip in clips)
+    return hashlib.sha256("".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:

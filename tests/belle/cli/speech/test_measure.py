@@ -50,6 +50,15 @@ def test_errors_are_counted_for_each_model_and_an_earlier_run_is_gone_on_with(cl
     assert [int(second[name]) for name in counted] == [6, 5, 0, 14, 3]
     assert float(second["rate"]) == pytest.approx(11 / 14)
     assert float(second["difference"]) == pytest.approx(8 / 14)
+    assert first["kl"] == ""
+    assert float(second["kl"]) > 1
+    assert int(second["tokens"]) > 3
+    page = (out / "speech.html").read_text(encoding="utf-8")
+    assert "heard worse than the first model" in page
+    assert "這裡好" in page
+    kept = json.loads((out / "speech.json").read_text(encoding="utf-8"))
+    assert [model["name"] for model in kept["models"]] == ["right.bin", "wrong.bin"]
+    assert kept["clips"][0]["heard"] == ["你好世界！", "這裡好"]
     heard = out / "heard-1.jsonl"
     rows = heard.read_text(encoding="utf-8").splitlines()
     assert [json.loads(row)["text"] for row in rows[1:]] == ["這裡好"] * 3
@@ -66,6 +75,8 @@ def test_english_is_counted_in_words(clips: Path, tmp_path: Path) -> None:
     table = run(model, model, *words).stdout
     assert "| model.bin | 8 | 50.00 |" in table
     assert "WER %" in table
+    assert "| 0 | 0 to 0 | 100.00 |" in table, "a model and itself"
+    assert "KL" not in run(model, model, *words[:-1], tmp_path / "other", "--no-kl").stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
