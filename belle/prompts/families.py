@@ -150,6 +150,31 @@ CHATML = Turns(
     after="\n",
 )
 
+# The prompt of Qwen 1's `chat()`: ChatML, in which no conversation is without a system text.
+QWEN = Turns(
+    "qwen",
+    "Qwen 1, BELLE-VL",
+    stop=("<|im_end|>",),
+    needs=("<|im_start|>", "<|im_end|>"),
+    system=("<|im_start|>system\n", "<|im_end|>\n"),
+    user=("<|im_start|>user\n", "<|im_end|>\n"),
+    assistant="<|im_start|>assistant\n",
+    end="<|im_end|>",
+    after="\n",
+    preamble="You are a helpful assistant.",
+)
+
+# Roles are tokens that were reserved in the vocabulary (ids 195 and 196), with nothing between them and the texts.
+BAICHUAN = Turns(
+    "baichuan",
+    "Baichuan 13B",
+    add_bos=False,
+    supports_system=False,
+    needs=("<reserved_102>", "<reserved_103>"),
+    user=("<reserved_102>", ""),
+    assistant="<reserved_103>",
+)
+
 ALPACA = Turns(
     "alpaca",
     "Alpaca",
@@ -230,6 +255,8 @@ FAMILIES = (
     MISTRAL_V7,
     LLAMA_3,
     CHATML,
+    QWEN,
+    BAICHUAN,
     ALPACA,
     VICUNA,
     DEEPSEEK,

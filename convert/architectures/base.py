@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -158,6 +160,13 @@ class TensorTable(ABC):
     """Whether llama.cpp has no separate head for this architecture."""
     heard: ClassVar[frozenset[str]]
     """The keys of config.json that are read (`config_keys`)."""
+    left_out: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """By prefix of short names, the parts of a checkpoint that the file does not have, in words for the report."""
+
+    def fits(self, config: Mapping[str, Any]) -> bool:
+        """Whether the table is for this configuration; asked where several architectures share a class name."""
+        del config
+        return True
 
     @abstractmethod
     def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
@@ -310,11 +319,16 @@ class TensorTable(ABC):
         self, names: Mapping[str, str], tensors: Mapping[str, RowSource], sizes: Dimensions, notes: list[str]
     ) -> None:
         unknown = []
+        n_left_out: Counter[str] = Counter()
         for short, name in names.items():
-            if short.startswith("v_head."):
+            part = next((words for prefix, words in self.left_out.items() if short.startswith(prefix)), None)
+            if part is not None:
+                n_left_out[part] += 1
+            elif short.startswith("v_head."):
                 notes.append(f"{name} is the value head of a PPO run and is left out.")
             elif not (_IGNORABLE.fullmatch(short) or (short.endswith(".bias") and _all_zero(tensors[name]))):
                 unknown.append(name)
+        notes += [f"{n} tensors are left out: {part}." for part, n in n_left_out.items()]
         if unknown:
             more = f" (and of {len(unknown) - 1} more tensors)" if len(unknown) > 1 else ""
             raise KnownError(

@@ -123,5 +123,5 @@ def check_keys(
     if isinstance(code, Mapping) and "AutoModelForCausalLM" in code:
         notes.append(
             "The checkpoint comes with its own code for the model, which is not run; it was converted as the "
-            f"{title} of transformers."
+            f"{title} that was published."
         )

@@ -1,15 +1,103 @@
-"""Qwen 2 and 3: LLaMA's shape with attention biases (2) or with norms on queries and keys (3)."""
+"""Qwen 1 to 3: LLaMA's shape with attention biases (1, 2) or with norms on queries and keys (3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from convert.architectures.base import TensorRule
-from convert.architectures.config import MAX_LAYERS, only, optional_flag, unsupported, whole
+from belle.errors import KnownError
+from convert.architectures.base import Architecture, Dimensions, TensorRule, linear
+from convert.architectures.config import MAX_LAYERS, key_set, number, only, optional_flag, unsupported, whole
 from convert.architectures.llama import DecoderOnly
 from convert.architectures.rope import SLIDING, check_layer_kinds
-from convert.metadata import KeyValue
+from convert.metadata import KeyValue, count, real
+
+
+class Qwen1(Architecture):
+    """The first Qwen (`QWenLMHeadModel`), and the language model of Qwen-VL and BELLE-VL.
+
+    transformers has no code for it; the model cards' own `modeling_qwen.py` is what is computed here. Queries, keys and
+    values are one matrix with biases; `c_proj(w1(x) · silu(w2(x)))` is the feed-forward layer.
+    """
+
+    name = "qwen"
+    title = "Qwen 1"
+    classes = ("QWenLMHeadModel",)
+    model_types = ("qwen",)
+    prefix = "transformer."
+    left_out = MappingProxyType(
+        {
+            "visual.": "the vision tower of Qwen-VL's design, which llama.cpp does not have; the model reads text, "
+            "and no pictures"
+        }
+    )
+    heard = key_set(
+        """
+        attn_dropout_prob bf16 emb_dropout_prob fp16 fp32 hidden_size intermediate_size kv_channels layer_norm_epsilon
+        max_position_embeddings no_bias num_attention_heads num_hidden_layers onnx_safe rotary_emb_base rotary_pct
+        scale_attn_weights seq_length softmax_in_fp32 tie_word_embeddings use_cache_kernel use_cache_quantization
+        use_dynamic_ntk use_logn_attn visual vocab_size
+        """
+    )
+
+    def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
+        n_embd, n_head = whole(config, "hidden_size"), whole(config, "num_attention_heads")
+        head_dim = whole(config, "kv_channels", default=max(1, n_embd // n_head))
+        doubled = whole(config, "intermediate_size")
+        if head_dim * n_head != n_embd or head_dim % 2 or doubled % 2:
+            raise KnownError(
+                "bad_config",
+                f"config.json: hidden_size {n_embd}, num_attention_heads {n_head}, kv_channels {head_dim} and "
+                f"intermediate_size {doubled} do not fit together.",
+            )
+        return Dimensions(
+            n_layer=whole(config, "num_hidden_layers", largest=MAX_LAYERS),
+            n_embd=n_embd,
+            n_ff=doubled // 2,  # config.json counts the rows of w1 and w2 together
+            n_head=n_head,
+            n_head_kv=n_head,
+            head_dim=head_dim,
+            n_vocab=whole(config, "vocab_size"),
+            n_ctx=whole(config, "seq_length", "max_position_embeddings", default=2048),
+        )
+
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
+        del config
+        return [
+            TensorRule("token_embd.weight", "wte.weight", ("n_vocab", "n_embd")),
+            TensorRule("blk.{i}.attn_norm.weight", "h.{i}.ln_1.weight", ("n_embd",)),
+            *linear("blk.{i}.attn_qkv", "h.{i}.attn.c_attn", ("n_qkv", "n_embd"), bias=True),
+            TensorRule("blk.{i}.attn_output.weight", "h.{i}.attn.c_proj.weight", ("n_embd", "n_embd")),
+            TensorRule("blk.{i}.ffn_norm.weight", "h.{i}.ln_2.weight", ("n_embd",)),
+            TensorRule("blk.{i}.ffn_gate.weight", "h.{i}.mlp.w2.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_up.weight", "h.{i}.mlp.w1.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_down.weight", "h.{i}.mlp.c_proj.weight", ("n_embd", "n_ff")),
+            TensorRule("output_norm.weight", "ln_f.weight", ("n_embd",)),
+        ]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        only(config, "no_bias", True, title=self.title)
+        only(config, "rotary_pct", 1, title=self.title)
+        only(config, "scale_attn_weights", True, title=self.title)
+        sizes = self.dimensions(config)
+        stretched = [key for key in ("use_dynamic_ntk", "use_logn_attn") if optional_flag(config, key, True)]
+        if notes is not None and stretched and whole(config, "max_position_embeddings", default=1) > sizes.n_ctx:
+            notes.append(
+                f"Beyond {sizes.n_ctx} tokens the model stretches its positions ({' and '.join(stretched)}), which "
+                f"llama.cpp does not; the context length is therefore {sizes.n_ctx} tokens, up to which both agree."
+            )
+        return [
+            count("qwen.block_count", sizes.n_layer),
+            count("qwen.context_length", sizes.n_ctx),
+            count("qwen.embedding_length", sizes.n_embd),
+            count("qwen.feed_forward_length", 2 * sizes.n_ff),  # llama.cpp halves it
+            count("qwen.attention.head_count", sizes.n_head),
+            count("qwen.attention.head_count_kv", sizes.n_head_kv),
+            count("qwen.rope.dimension_count", sizes.head_dim),
+            real("qwen.rope.freq_base", number(config, "rotary_emb_base", default=10000.0)),
+            real("qwen.attention.layer_norm_rms_epsilon", number(config, "layer_norm_epsilon", default=1e-6)),
+        ]
 
 
 class Qwen2(DecoderOnly):

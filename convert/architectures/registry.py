@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from belle.errors import KnownError
+from convert.architectures.baichuan import BaichuanAlibi, BaichuanRotary
 from convert.architectures.base import Architecture
 from convert.architectures.bloom import Bloom
 from convert.architectures.gemma import Gemma2, Gemma3
 from convert.architectures.llama import Llama
 from convert.architectures.mistral import Mistral
-from convert.architectures.qwen import Qwen2, Qwen3
+from convert.architectures.qwen import Qwen1, Qwen2, Qwen3
 
-ARCHITECTURES: tuple[Architecture, ...] = (Llama(), Bloom(), Mistral(), Qwen2(), Qwen3(), Gemma2(), Gemma3())
+ARCHITECTURES: tuple[Architecture, ...] = (
+    *(Llama(), Bloom(), Mistral(), Qwen1(), Qwen2(), Qwen3(), Gemma2(), Gemma3()),
+    *(BaichuanRotary(), BaichuanAlibi()),
+)
 
 
 def architecture_of(config: Mapping[str, Any]) -> Architecture:
@@ -32,12 +36,12 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     classes = [str(name) for name in named] if isinstance(named, list) else []
     model_type = str(config.get("model_type") or "")
     for architecture in ARCHITECTURES:
-        if any(name in architecture.classes for name in classes):
+        if any(name in architecture.classes for name in classes) and architecture.fits(config):
             _refuse_another_type(architecture, model_type, classes)
             return architecture
     if not classes:
         for architecture in ARCHITECTURES:
-            if model_type in architecture.model_types:
+            if model_type in architecture.model_types and architecture.fits(config):
                 return architecture
     asked = ", ".join(classes) or model_type or "none at all"
     known = [architecture.title for architecture in ARCHITECTURES]
@@ -56,7 +60,7 @@ def _refuse_another_type(architecture: Architecture, model_type: str, classes: l
     Unknown values of it are ignored, since fine-tunes rename them.
     """
     other = next((one for one in ARCHITECTURES if model_type in one.model_types), architecture)
-    if other is not architecture:
+    if model_type not in architecture.model_types and other is not architecture:
         raise KnownError(
             "bad_config",
             f"config.json says two things: architectures is {', '.join(classes)}, and model_type is {model_type}.",

@@ -19,7 +19,7 @@ from convert.checkpoint.tensor import CheckpointTensor
 from convert.checkpoint.weights_file import WeightsFile
 
 CONFIG_NAME = "config.json"
-VOCABULARY_NAMES = ("tokenizer.model", "tokenizer.json", "vocab.json")
+VOCABULARY_NAMES = ("tokenizer.model", "tokenizer.json", "vocab.json", "qwen.tiktoken")
 """One of these holds the vocabulary."""
 
 TOKENIZER_NAMES = (

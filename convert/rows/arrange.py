@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from convert.rows.source import RowSource
 
+_SHORTEST = 1e-12  # as in torch.nn.functional.normalize
+
 Reader = Callable[[int, int], NDArray[Any]]
 
 
@@ -73,6 +75,26 @@ class AddConstant(RowSource):
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         return self._source.float_rows(start, stop) + self._constant
+
+
+class UnitRows(RowSource):
+    """The rows of a matrix, each divided by its Euclidean length, in float32 (Baichuan 2's output head)."""
+
+    dtype = "f32"
+    is_computed = True
+
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+        self.name = source.name
+        self.shape = source.shape
+
+    def rows(self, start: int, stop: int) -> NDArray[np.generic]:
+        rows = self._source.float_rows(start, stop)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
+        return np.asarray(rows / np.maximum(lengths, _SHORTEST), dtype=np.float32)
+
+    def release(self) -> None:
+        self._source.release()
 
 
 class Column(RowSource):

@@ -15,8 +15,9 @@ from belle.errors import KnownError
 from belle.gguf.writer import serialize
 from convert.metadata import text as text_entry
 from convert.tokenizers.files import TokenizerFolder
+from convert.tokenizers.from_tiktoken import TIKTOKEN
 from convert.tokenizers.read import read_definition
-from convert.tokenizers.reference import JsonEncoder, ReferenceEncoder, SentencePieceEncoder
+from convert.tokenizers.reference import JsonEncoder, ReferenceEncoder, SentencePieceEncoder, TiktokenEncoder
 from convert.tokenizers.sentencepiece_model import SentencePieceModel
 from convert.tokenizers.vocabulary import Tokenizer
 
@@ -107,7 +108,7 @@ def _check_encoding(gguf_path: Path, reference: ReferenceEncoder) -> int:
 
 
 def reference_encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> ReferenceEncoder:
-    """The encoder of the checkpoint's tokenizer: of `model`, or without one of its `tokenizer.json`.
+    """The encoder of the checkpoint's tokenizer: of `model`, or without one of its `tokenizer.json` or ranks.
 
     Raises KnownError("unsupported_tokenizer") for steps it does not know, and those of reading the files.
     """
@@ -115,7 +116,7 @@ def reference_encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | N
         return SentencePieceEncoder(model)
     path, definition = read_definition(checkpoint)
     try:
-        return JsonEncoder(path, definition)
+        return TiktokenEncoder(path, definition) if path.name == TIKTOKEN else JsonEncoder(path, definition)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KnownError("unsupported_tokenizer", f"{path.name} cannot be checked: {error!r}.") from error
 

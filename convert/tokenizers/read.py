@@ -9,9 +9,11 @@ from typing import Any
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES
 from convert.tokenizers.agreement import disagreement
+from convert.tokenizers.chat_formats import role_tokens, stated_template
 from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
 from convert.tokenizers.from_sentencepiece import piece_table
+from convert.tokenizers.from_tiktoken import TIKTOKEN, tiktoken_definition
 from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_vocabulary
 from convert.tokenizers.pretokenizers import BY_CLASS
 from convert.tokenizers.sentencepiece_model import SentencePieceModel, looks_like_sentencepiece, read_sentencepiece
@@ -24,7 +26,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     """The tokenizer of a checkpoint, with exactly `n_embeddings` tokens.
 
     It is read from `tokenizer.model`, unless a `tokenizer.json` disagrees with it; else from `tokenizer.json`; else
-    from `vocab.json` and `merges.txt`.
+    from `vocab.json` and `merges.txt`; else from `qwen.tiktoken`.
 
     Args:
         checkpoint: its folder, config and tokenizer files.
@@ -49,9 +51,11 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     special = SpecialFiles(checkpoint, definition)
     is_llama = vocabulary.model == "llama"
     vocabulary.table.put_added(special.added(), escaped_spaces=is_llama)
+    vocabulary.table.put_added(role_tokens(special.generation_config, vocabulary.table), escaped_spaces=is_llama)
     tokens, types, scores = vocabulary.table.finish()
     notes += vocabulary.table.notes
-    templates, builtin = choose_templates(checkpoint, special.tokenizer_config, template, notes)
+    stated = stated_template(special.generation_config, tokens)
+    templates, builtin = choose_templates(checkpoint, special.tokenizer_config, template, notes, stated=stated)
     flags = special.flags(by_default=is_llama)
     if builtin is not None:
         _check_needs(builtin, tokens)
@@ -138,13 +142,16 @@ def sentencepiece_to_read(checkpoint: TokenizerFolder, notes: list[str] | None =
 
 
 def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:
-    """Path and content of `tokenizer.json`; without one it is put together from vocab.json and merges.txt.
+    """Path and content of `tokenizer.json`; without one it is put together from vocab.json and merges.txt, or from
+    qwen.tiktoken.
 
     Raises KnownError("no_tokenizer", "unknown_pretokenizer", "damaged_tokenizer").
     """
     files = checkpoint.tokenizer_files
     if "tokenizer.json" in files:
         return files["tokenizer.json"], read_object(files["tokenizer.json"])
+    if TIKTOKEN in files and "vocab.json" not in files:
+        return files[TIKTOKEN], tiktoken_definition(files[TIKTOKEN], checkpoint.config)
     if "vocab.json" not in files or "merges.txt" not in files:
         raise KnownError(
             "no_tokenizer",

@@ -2,7 +2,7 @@
 
 They are written to be read and trusted, not to be fast, and do not use the tables that choose names for llama.cpp.
 `SentencePieceEncoder` does what the sentencepiece library does for BPE models, `JsonEncoder` what the tokenizers
-library does with a `tokenizer.json`.
+library does with a `tokenizer.json`, `TiktokenEncoder` what tiktoken does with a list of ranks.
 """
 
 from __future__ import annotations
@@ -119,6 +119,16 @@ class JsonEncoder(ReferenceEncoder):
 
     def _priority(self, left: str, right: str) -> float | None:
         return self._ranks.get((left, right))
+
+
+class TiktokenEncoder(JsonEncoder):
+    """BPE as tiktoken does it: two neighbours are merged if their text is a token, those of the lowest rank first.
+
+    It has no list of merges; that of the definition is for llama.cpp.
+    """
+
+    def _priority(self, left: str, right: str) -> float | None:
+        return self._ids.get(left + right)
 
 
 def _merge(symbols: list[str], priority: Priority) -> list[str]:

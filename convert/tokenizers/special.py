@@ -33,7 +33,9 @@ class SpecialFiles:
 
     def texts_of(self, kind: str) -> list[str]:
         """The texts that tokenizer files give for the `bos`, `eos`, … token, the most reliable first."""
-        named = [_content(source.get(f"{kind}_token")) for source in (self.tokenizer_config, self.special_tokens_map)]
+        # A definition that was put together from other files names its tokens itself.
+        sources = (self.tokenizer_config, self.special_tokens_map, self.tokenizer_json)
+        named = [_content(source.get(f"{kind}_token")) for source in sources]
         return [token for token in (*named, self._template().get(kind)) if token]
 
     def text_of(self, kind: str) -> str | None:

@@ -14,6 +14,7 @@ from belle.prompts.jinja import jinja_source
 from belle.prompts.sandbox import Program
 from belle.texts import short_repr
 from convert.checkpoint.checkpoint import MORE_TEMPLATES
+from convert.tokenizers.chat_formats import StatedTemplate
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text
 
 
@@ -44,6 +45,10 @@ def missing_tokens(template_id: str, tokens: Iterable[str]) -> list[str]:
     return [token for token in TEMPLATES[template_id].needs if token not in present]
 
 
+_BY_MODEL_TYPE: Mapping[str, str] = {"bloom": "belle-bloom", "qwen": "qwen"}
+"""The templates of BELLE's models on BLOOM and of BELLE-VL."""
+
+
 def suggest_template(names: str, model_type: str) -> str | None:
     """The template of a BELLE checkpoint, guessed from its names; None if they do not say that it is one.
 
@@ -55,8 +60,8 @@ def suggest_template(names: str, model_type: str) -> str | None:
     # BELLE-LLaMA-EXT-7B is a base model.
     if "belle" not in names or "ext-7b" in names:
         return None
-    if model_type == "bloom":
-        return "belle-bloom"
+    if model_type in _BY_MODEL_TYPE:
+        return _BY_MODEL_TYPE[model_type]
     if "llama2" in names or "llama-2" in names:
         return "belle-llama2"
     if "ext-13b" in names or "ext_13b" in names:
@@ -140,7 +145,12 @@ def _not_a_template(file: str, value: Any) -> KnownError:
 
 
 def choose_templates(
-    checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any], template: str | None, notes: list[str]
+    checkpoint: TokenizerFolder,
+    tokenizer_config: Mapping[str, Any],
+    template: str | None,
+    notes: list[str],
+    *,
+    stated: StatedTemplate | None = None,
 ) -> tuple[dict[str, str], str | None]:
     """The templates to write, and the id of the built-in one among them, if one is used.
 
@@ -149,6 +159,7 @@ def choose_templates(
         tokenizer_config: its tokenizer_config.json.
         template: a built-in template by id, in place of the checkpoint's own; `none` for no template at all.
         notes: gets a sentence if one was guessed or none was found.
+        stated: the template that generation_config.json describes.
 
     Raises KnownError: `unknown_template`, and those of `own_templates`.
     """
@@ -158,6 +169,10 @@ def choose_templates(
         own = own_templates(checkpoint, tokenizer_config, notes)
         if own:
             return own, None
+        if stated is not None:
+            name = f"“{stated.builtin}”" if stated.builtin else "of Baichuan 2"
+            notes.append(f"The checkpoint has no chat template; generation_config.json describes the template {name}.")
+            return {"default": stated.source}, stated.builtin
         template = suggest_template(_names(checkpoint), str(checkpoint.config.get("model_type") or ""))
         if template is None:
             notes.append(

@@ -133,6 +133,10 @@ class TokenTable:
             ) from error
         self._texts[index], self._types[index], self._scores[index] = token, kind, score
 
+    def text_of(self, index: int) -> str | None:
+        """The text of a token; None for an id without one."""
+        return self._texts[index] if 0 <= index < self._n else None
+
     def put_added(self, added: Sequence[AddedToken], *, escaped_spaces: bool) -> None:
         """Set the added tokens; those without a row in the embedding cannot be used and are left out.
 
