@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from belle.errors import KnownError
 
-Condition = Callable[[Mapping[str, Any]], bool]
+_Holds = Callable[[Mapping[str, Any]], bool]
+ColumnName = tuple[str, ...]
+"""The keys that lead to it: several where a column has columns of its own."""
 Scalar = str | float | bool | None
 
 _TOKEN = re.compile(
@@ -48,10 +51,28 @@ _LONGEST = 10_000
 _MISSING = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that was read.
+
+    Attributes:
+        holds: whether a record holds it.
+        columns: that it asks for, in its order.
+    """
+
+    holds: _Holds
+    columns: Sequence[ColumnName]
+
+    def missing(self, record: Mapping[str, Any]) -> list[ColumnName]:
+        """The columns that a record lacks."""
+        return [column for column in self.columns if _value(record, column) is _MISSING]
+
+
 def parse_condition(text: str) -> Condition:
     """The condition that `text` writes. Raises KnownError ("bad_condition"), which says where it breaks off."""
     try:
-        return _Parser(_tokens(text)).parse()
+        parser = _Parser(_tokens(text))
+        return Condition(parser.parse(), list(dict.fromkeys(parser.columns)))
     except _ConditionError as error:
         where = f", at character {error.position + 1}" if error.position < len(text) else ""
         message = f"The condition “{text[:200]}” cannot be read{where}: {error}."
@@ -86,33 +107,34 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """Reads an expression by recursive descent."""
+    """Reads an expression by recursive descent. Attributes: columns: that were named so far."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
         self._index = 0
         self._depth = 0
+        self.columns: list[ColumnName] = []
 
-    def parse(self) -> Condition:
+    def parse(self) -> _Holds:
         condition = self._expression()
         kind, text, position = self._tokens[self._index]
         if kind != "end":
             raise _ConditionError(f"“{text}” comes where “and” or “or” should be", position)
         return condition
 
-    def _expression(self) -> Condition:
+    def _expression(self) -> _Holds:
         parts = [self._term()]
         while self._takes("name", "or"):
             parts.append(self._term())
         return parts[0] if len(parts) == 1 else lambda record: any(part(record) for part in parts)
 
-    def _term(self) -> Condition:
+    def _term(self) -> _Holds:
         parts = [self._factor()]
         while self._takes("name", "and"):
             parts.append(self._factor())
         return parts[0] if len(parts) == 1 else lambda record: all(part(record) for part in parts)
 
-    def _factor(self) -> Condition:
+    def _factor(self) -> _Holds:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise _ConditionError("it is nested too deep", self._tokens[self._index][2])
@@ -129,11 +151,11 @@ class _Parser:
         finally:
             self._depth -= 1
 
-    def _presence(self) -> Condition:
+    def _presence(self) -> _Holds:
         column = self._column()
         return lambda record: _value(record, column) is not _MISSING
 
-    def _comparison(self) -> Condition:
+    def _comparison(self) -> _Holds:
         column = self._column()
         if self._tokens[self._index][0] != "operator":
             return lambda record: _value(record, column) is True
@@ -141,11 +163,12 @@ class _Parser:
         wanted = self._scalar()
         return lambda record: _holds(_value(record, column), compare, wanted)
 
-    def _column(self) -> tuple[str, ...]:
+    def _column(self) -> ColumnName:
         kind, text, position = self._next()
         if kind != "name" or text in _RESERVED:
             raise _ConditionError("the name of a column is missing" + (f" before “{text}”" if text else ""), position)
-        return tuple(text.split("."))
+        self.columns.append(tuple(text.split(".")))
+        return self.columns[-1]
 
     def _scalar(self) -> Scalar:
         kind, text, position = self._next()
@@ -170,7 +193,7 @@ class _Parser:
         return token
 
 
-def _value(record: Mapping[str, Any], column: tuple[str, ...]) -> Any:
+def _value(record: Mapping[str, Any], column: ColumnName) -> Any:
     value: Any = record
     for name in column:
         value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING

@@ -57,7 +57,8 @@ class DialogueMaker:
         turn = self._passages.turn(number)
         if turn is None and len(self._passages):
             return None
-        passage, name = (turn[0], f"dialogue-{turn[1]}") if turn else (None, f"dialogue-{number:07d}")
+        passage, part = turn or (None, f"{self._options.shard.number(number):07d}")
+        name = f"dialogue-{part}"
         chance = self._options.chance(name)
         labels = self._labels.draw(chance)
         turns = chance.randint(_FEWEST_TURNS, self._most_turns)

@@ -71,7 +71,7 @@ class InstructionMaker:
 
     def ask(self, number: int) -> Ask:
         """As `RowMaker.ask`; there is always more."""
-        name = f"task-{number:07d}"
+        name = f"task-{self._options.shard.number(number):07d}"
         chance = self._options.chance(name)
         labels = self._labels.draw(chance)
         parents = [task for task in self._made.tasks if task.depth < _DEEPEST] if self._evolve else []

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from belle.clients.chat.answer_file import RowShard
 from belle.clients.chat.requests import Decoding
 from belle.synthesis.asks import Ask, StepReply
 from belle.synthesis.draft import KindName, RowDraft
@@ -21,12 +22,14 @@ class MakerOptions:
         proposals: how the model writes questions, and dialogues.
         answers: how it answers a question.
         seed: of all that is drawn at random.
+        shard: the part of a run whose requests are made here.
     """
 
     language: TaskLanguage = "zh"
     proposals: Decoding = field(default_factory=lambda: Decoding(temperature=0.8, top_p=0.95, max_tokens=1024, seed=1))
     answers: Decoding = field(default_factory=lambda: Decoding(temperature=0.0, max_tokens=1024, seed=1))
     seed: int = 1
+    shard: RowShard = field(default_factory=RowShard)
 
     def chance(self, request_id: str) -> random.Random:
         """What is drawn for a request: the same in every run."""

@@ -202,9 +202,16 @@ class GenerationRun:
         )
 
     def _is_spent(self) -> bool:
-        """Whether the limit is reached, once what is under way has cost what a request does on the average."""
+        """Whether the limit is reached, once what is under way has cost what a request does on the average.
+
+        As long as nobody knows what a request costs, one alone is under way.
+        """
         limit, counts = self._limits.spending, self._pipeline.counts
-        replies = counts.requests.total() or 1
+        if limit == SpendingLimit():
+            return False
+        replies = counts.requests.total()
+        if not replies:
+            return bool(self._under_way)
         expected = replies + len(self._under_way)
         return (limit.tokens is not None and counts.tokens * expected >= limit.tokens * replies) or (
             limit.money is not None and counts.cost * expected >= limit.money * replies

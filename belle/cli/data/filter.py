@@ -26,6 +26,7 @@ def filter_rows(arguments: argparse.Namespace) -> int:
     conditions = [parse_condition(text) for text in arguments.where]
     terminal = Terminal()
     read = kept = 0
+    unseen = {column for condition in conditions for column in condition.columns}
     with ExitStack() as stack:
         write = stack.enter_context(_record_writer(arguments.output))
         reject = stack.enter_context(_record_writer(arguments.rejected)) if arguments.rejected else None
@@ -35,14 +36,19 @@ def filter_rows(arguments: argparse.Namespace) -> int:
             if read % _EVERY == 0:
                 terminal.progress(f"{read:,} rows")
             read += 1
-            if all(condition(record.value) for condition in conditions):
+            if unseen:
+                unseen &= {column for condition in conditions for column in condition.missing(record.value)}
+            if all(condition.holds(record.value) for condition in conditions):
                 write(record.value)
                 kept += 1
             elif reject is not None:
                 reject(record.value)
     terminal.clear()
+    never = sorted(".".join(column) for column in unseen)
+    for name in never:
+        terminal.note(f"No row has the column “{name}”.")
     if arguments.json:
-        print(json.dumps({"read": read, "written": kept}))
+        print(json.dumps({"read": read, "written": kept, "columns_that_no_row_has": never}, ensure_ascii=False))
     else:
         print(f"{arguments.output}: {kept:,} of {read:,} rows")
     return 0

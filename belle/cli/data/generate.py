@@ -15,6 +15,7 @@ from typing import Any
 from belle import environment, paths, units
 from belle.cli.data.generate_models import GenerationModels, open_generator_and_judge, reply_price
 from belle.cli.terminal import Terminal
+from belle.clients.chat.answer_file import RowShard
 from belle.clients.chat.bulk import SpendingLimit
 from belle.clients.chat.requests import Decoding
 from belle.data.contamination import EvaluationSet
@@ -56,12 +57,14 @@ def generate(arguments: argparse.Namespace) -> int:
     """Generate the rows. Returns 1 where some are missing; raises KnownError."""
     environment.check_packages("belle data generate", "httpx2", "jsonschema", "regex")
     terminal = Terminal()
-    sources = _read_sources(arguments)
+    shard = RowShard.parse(arguments.shard)
+    arguments.output = shard.path(arguments.output)
+    sources = _read_sources(arguments, shard)
     evaluation = _evaluation(arguments)
-    rows = arguments.n or (None if sources.passages else _DEFAULT_ROWS)
+    rows = _rows(arguments, sources, shard)
     with ExitStack() as stack:
         models = stack.enter_context(open_generator_and_judge(arguments, terminal))
-        asking = _asking(arguments)
+        asking = _asking(arguments, shard)
         output = stack.enter_context(_closing_rows(arguments.output))
         pipeline = RowPipeline(
             _maker(arguments, sources, asking),
@@ -86,7 +89,17 @@ def generate(arguments: argparse.Namespace) -> int:
     return 0 if ending == "complete" and pipeline.counts.accepted >= (rows or 1) else 1
 
 
-def _read_sources(arguments: argparse.Namespace) -> _Sources:
+def _rows(arguments: argparse.Namespace, sources: _Sources, shard: RowShard) -> int | None:
+    """How many rows to write; None for all that the passages give. Raises KnownError."""
+    rows = arguments.n or (None if sources.passages else _DEFAULT_ROWS)
+    if rows is None:
+        return None
+    if rows < shard.count:
+        raise KnownError("usage", f"{rows:,} rows are too few for {shard.count:,} shards.", "Give a larger --n.")
+    return shard.share(rows)
+
+
+def _read_sources(arguments: argparse.Namespace, shard: RowShard) -> _Sources:
     about_passages = arguments.kind in ("qa", "choices")
     if about_passages and not arguments.passages:
         message = f"{arguments.kind} are about passages, and there are none."
@@ -94,18 +107,35 @@ def _read_sources(arguments: argparse.Namespace) -> _Sources:
     if arguments.kind == "instructions" and arguments.passages:
         message = "--passages belongs to qa, choices and dialogues."
         raise KnownError("usage", message, "Tasks are made from --seeds.")
+    if arguments.kind != "instructions" and arguments.evolve:
+        raise KnownError("usage", "--evolve belongs to instructions: it rewrites tasks.", "Leave it out.")
+    if arguments.passages and arguments.seeds:
+        raise KnownError("usage", "--seeds and --passages exclude each other.", "Give what the rows are to be about.")
     seeds = [] if arguments.passages else read_seeds(arguments.seeds or own_seeds_file(), arguments.language)
-    passages = read_passages(arguments.passages) if arguments.passages else []
-    return _Sources(seeds, passages, read_labels(arguments.labels) if arguments.labels else ())
+    return _Sources(
+        seeds,
+        _read_passages(arguments.passages, shard) if arguments.passages else [],
+        read_labels(arguments.labels) if arguments.labels else (),
+    )
 
 
-def _asking(arguments: argparse.Namespace) -> MakerOptions:
+def _read_passages(texts: list[Path], shard: RowShard) -> list[TextPassage]:
+    """Those of the shard. Raises KnownError."""
+    passages = read_passages(texts)
+    if len(passages) < shard.count:
+        message = f"There are {len(passages):,} passages, too few for {shard.count:,} shards."
+        raise KnownError("usage", message, "Make fewer shards.")
+    return list(shard.of(passages))
+
+
+def _asking(arguments: argparse.Namespace, shard: RowShard) -> MakerOptions:
     tokens, seed = arguments.max_tokens, arguments.seed
     return MakerOptions(
         arguments.language,
         Decoding(temperature=arguments.temperature, top_p=0.95, max_tokens=tokens, seed=seed),
         Decoding(temperature=arguments.answer_temperature, max_tokens=tokens, seed=seed),
         seed,
+        shard,
     )
 
 
@@ -173,6 +203,7 @@ def _replies_of(output: Path) -> Path:
 
 def _identity(arguments: argparse.Namespace, sources: _Sources, models: GenerationModels) -> dict[str, Any]:
     """What the rows depend on; a run with another --n, budget or --give-up goes on with the same replies."""
+    shard = {} if RowShard.parse(arguments.shard).count == 1 else {"shard": arguments.shard}
     names = ("kind", "language", "per_request", "examples", "evolve", "turns", "temperature", "answer_temperature")
     more = ("max_tokens", "seed", "near", "shortest", "longest", "supported", "agree", "allow_own_evaluation")
     return {
@@ -181,6 +212,7 @@ def _identity(arguments: argparse.Namespace, sources: _Sources, models: Generati
         "sources": sources.digest,
         "against": list(arguments.against),
         **{name: getattr(arguments, name) for name in (*names, *more)},
+        **shard,
     }
 
 

@@ -24,6 +24,10 @@ examples:
 All replies are kept in OUT.replies. A run can be interrupted or killed at any moment: the same command goes on, and
 asks nothing again that was answered. With a larger --n it makes more. The exit status is 1 where rows are missing.
 
+With --shard, as in a Slurm array, each process makes its share of --n and writes a file of its own, such as
+tasks-00003-of-00016.jsonl. Limits of tokens and money are those of each. No shard sees the rows of the others: put the
+files together, and leave out near duplicates with “belle data dedup --near 0.4 --by question”.
+
 Besides its text a row has columns, which training passes over: parsed, agreement, judge, supported, category, labels,
 question_characters, answer_characters, provenance. “belle data filter” keeps them; commands that write rows anew, such
 as dedup, keep the category alone.
@@ -63,6 +67,9 @@ def add_generate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--n", type=whole(1), metavar="N", help="rows (default: 100; about passages, all that they give)"
+    )
+    parser.add_argument(
+        "--shard", default="0/1", metavar="I/N", help="the I-th of N parts of the run: 0/4 … 3/4 (default: all of it)"
     )
     parser.add_argument("--language", choices=("zh", "en"), default="zh", help="of the rows (default: zh)")
     _add_sources(parser)

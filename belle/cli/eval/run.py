@@ -85,7 +85,7 @@ def _slow(arguments: argparse.Namespace, terminal: Terminal, stack: ExitStack) -
 
 
 def _answer_file(folder: Path, model: str, shard: RowShard) -> Path:
-    return shard.file(folder / "answers", file_name(model))
+    return shard.path(folder / "answers" / f"{file_name(model)}.jsonl")
 
 
 def _ask(

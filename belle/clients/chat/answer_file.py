@@ -43,10 +43,18 @@ class RowShard:
         """The rows of this shard."""
         return islice(rows, self.index, None, self.count)
 
-    def file(self, folder: Path, name: str) -> Path:
-        """Where this shard writes: `name.jsonl`, or `name-00003-of-00016.jsonl`."""
+    def share(self, n: int) -> int:
+        """How many of `n` rows this shard makes: the shards together make all of them."""
+        return n * (self.index + 1) // self.count - n * self.index // self.count
+
+    def number(self, number: int) -> int:
+        """The number in the whole run of this shard's row `number`, both from 0 on."""
+        return self.index + number * self.count
+
+    def path(self, path: Path) -> Path:
+        """Where this shard writes: `path`, or beside it `name-00003-of-00016.jsonl`."""
         part = "" if self.count == 1 else f"-{self.index:05d}-of-{self.count:05d}"
-        return folder / f"{name}{part}.jsonl"
+        return path.with_name(f"{path.stem}{part}{path.suffix}")
 
 
 class AnswerFile:
@@ -154,7 +162,7 @@ def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         differ = [name for name in {**first, **identity} if first.get(name) != identity.get(name)]
         values = ", ".join(f"{name} {short_repr(first.get(name))} there" for name in differ[:3])
         message = f"{path} has the answers of another run ({values})."
-    raise KnownError("answers_of_another_run", message, "Give another folder, or the same options.", path=str(path))
+    raise KnownError("answers_of_another_run", message, "Give another output, or the same options.", path=str(path))
 
 
 def _is_cut_first_line(path: Path, identity: Mapping[str, Any]) -> bool:

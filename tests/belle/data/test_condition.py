@@ -59,7 +59,7 @@ ROW = {
     ],
 )
 def test_a_condition_holds_or_does_not(text: str, holds: bool) -> None:
-    assert parse_condition(text)(ROW) is holds
+    assert parse_condition(text).holds(ROW) is holds
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,8 @@ def test_any_text_is_a_condition_or_an_error_in_words(text: str) -> None:
         condition = parse_condition(text)
     except KnownError:
         return
-    assert condition(ROW) in (True, False) and condition({}) in (True, False)
+    assert condition.holds(ROW) in (True, False) and condition.holds({}) in (True, False)
+    assert set(condition.missing({})) == set(condition.columns)
 
 
 def test_filter_keeps_records_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,6 +113,19 @@ def test_filter_keeps_records_as_they_are(tmp_path: Path, capsys: pytest.Capture
     assert kept == rows[3:8]
     assert [json.loads(line) for line in rest.read_text(encoding="utf-8").splitlines()] == rows[:3] + rows[8:]
     assert f"{out}: 5 of 10 rows" in capsys.readouterr().out
+
+
+def test_a_column_that_no_row_has_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "all.jsonl", tmp_path / "good.jsonl"
+    file.write_text('{"judge": 1}\n{"judge": 0, "labels": {"scene": "x"}}\n', encoding="utf-8")
+    where = ("--where", "jugde > 0.5 or judge > 2", "--where", "labels.scene = 'x' or has labels.place")
+    assert main(["data", "filter", str(file), "-o", str(out), *where]) == 0
+    told = capsys.readouterr()
+    assert f"{out}: 0 of 2 rows" in told.out
+    assert "No row has the column “jugde”." in told.err and "“labels.place”" in told.err
+    assert "“judge”" not in told.err and "scene" not in told.err
+    assert main(["data", "filter", str(file), "-o", str(out), "--json", *where]) == 0
+    assert json.loads(capsys.readouterr().out)["columns_that_no_row_has"] == ["jugde", "labels.place"]
 
 
 def test_filter_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -273,3 +273,63 @@ def test_a_run_without_a_writer_or_with_two_is_refused(out: Path, capsys: pytest
     assert "no model to ask" in capsys.readouterr().err
     assert main([*words, "--url", "http://127.0.0.1:1/v1", "--model", "m", "--judge", "m"]) == 2
     assert "one model that writes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["instructions", "dialogues"])
+def test_the_shards_of_a_run_make_its_rows_between_them(out: Path, kind: str) -> None:
+    with chat_server(write) as server:
+        for index in range(3):
+            assert generate(server.url, out, kind, "--n", "10", "--shard", f"{index}/3") == 0
+        again = len(server.bodies)
+        assert generate(server.url, out, kind, "--n", "10", "--shard", "1/3") == 0
+        assert len(server.bodies) == again
+    rows = [rows_of(out.with_name(f"rows-{index:05d}-of-00003.jsonl")) for index in range(3)]
+    assert [len(part) for part in rows] == [3, 3, 4]
+    ids = [row["id"] for part in rows for row in part]
+    assert len(set(ids)) == 10
+    questions = {json.dumps(row.get("instruction", row.get("conversations"))) for part in rows for row in part}
+    assert len(questions) == 10
+    assert not out.exists()
+
+
+def test_each_passage_is_asked_about_by_one_shard(out: Path, passages: Path) -> None:
+    with chat_server(write) as server:
+        for kind in ("qa", "dialogues"):
+            for index in range(2):
+                words = ("--passages", str(passages), "--supported", "0", "--shard", f"{index}/2")
+                assert generate(server.url, out.with_name(f"{kind}.jsonl"), kind, *words) == 0
+        assert len(server.bodies) == 6
+    for kind in ("qa", "dialogues"):
+        parts = [rows_of(out.with_name(f"{kind}-{index:05d}-of-00002.jsonl")) for index in range(2)]
+        assert [len(part) for part in parts] == [2, 1]
+        assert len({row["provenance"]["passage"] for part in parts for row in part}) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "said"),
+    [
+        ("instructions", ("--n", "3", "--shard", "0/4"), "too few for 4 shards"),
+        ("qa", ("--passages", "PASSAGES", "--shard", "0/4"), "3 passages, too few"),
+        ("instructions", ("--shard", "4/4"), "is not a shard"),
+        ("dialogues", ("--evolve",), "--evolve belongs to instructions"),
+        ("qa", ("--passages", "PASSAGES", "--evolve", "0.1"), "--evolve belongs to instructions"),
+        ("dialogues", ("--passages", "PASSAGES", "--seeds", "PASSAGES"), "exclude each other"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    out: Path, passages: Path, capsys: pytest.CaptureFixture[str], kind: str, words: tuple[str, ...], said: str
+) -> None:
+    with chat_server(write) as server:
+        assert generate(server.url, out, kind, *(word.replace("PASSAGES", str(passages)) for word in words)) == 2
+        assert not server.bodies
+    assert said in capsys.readouterr().err
+    assert not list(out.parent.glob("rows*"))
+
+
+def test_a_limit_smaller_than_one_request_is_not_passed_by_more_than_one(out: Path) -> None:
+    with chat_server(write) as server:
+        assert generate(server.url, out, "instructions", "--n", "1000", "--max-total-tokens", "5") == 1
+        assert len(server.bodies) == 1
+        # With what one costs known, the next run asks as many as the limit allows.
+        assert generate(server.url, out, "instructions", "--n", "1000", "--max-total-tokens", "70") == 1
+        assert len(server.bodies) == 10

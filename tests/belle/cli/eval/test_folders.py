@@ -17,7 +17,7 @@ ITEMS = EvaluationItems("few", "digest", tuple(EvaluationItem(name, "math", ("?"
 
 
 def write(folder: Path, shard: RowShard, model: str = "m", **facts: object) -> None:
-    path = shard.file(folder / "answers", model)
+    path = shard.path(folder / "answers" / f"{model}.jsonl")
     path.parent.mkdir(exist_ok=True)
     rows = [{"run": {"set": "digest", **facts}}]
     rows += [{"id": f"{item.id}/1", "choices": [{"text": f"to {item.id}"}]} for item in shard.of(ITEMS.items)]

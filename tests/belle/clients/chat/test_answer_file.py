@@ -120,9 +120,12 @@ def test_another_file_is_refused_and_left_as_it_is(tmp_path: Path, text: str, sa
 def test_shards_are_all_the_rows_and_each_once(tmp_path: Path) -> None:
     parts = [RowShard(index, 3) for index in range(3)]
     assert sorted(row for part in parts for row in part.of(range(10))) == list(range(10))
-    assert len({part.file(tmp_path, "answers") for part in parts}) == 3
+    for n in range(8):
+        assert sum(part.share(n) for part in parts) == n
+    assert sorted(part.number(row) for part in parts for row in range(4)) == list(range(12))
+    assert len({part.path(tmp_path / "answers.jsonl") for part in parts}) == 3
     assert RowShard.parse("2/3") == parts[2]
-    assert RowShard().file(tmp_path, "answers").name == "answers.jsonl"
+    assert RowShard().path(tmp_path / "answers.jsonl").name == "answers.jsonl"
 
 
 @pytest.mark.parametrize("text", ["", "1", "3/3", "-1/3", "a/b", "0/0", "1/2/3", "0/9999999"])
