@@ -19,13 +19,13 @@ from desktop.exchange.picture_fields import picture_record, pictures_of
 from desktop.store import ConversationTree, ProjectSettings, TreeMessage
 from desktop.store.instructions.personas import valid_sampling
 from desktop.store.reading import attachments_in
-from desktop.store.records import OVERFLOWS, ROLES, STATUSES, StoredSummary
+from desktop.store.records import OVERFLOWS, ROLES, STATUSES, StoredStrategy, StoredSummary
 
 FORMAT = "chatbelle-conversations"
 VERSION = 1
 LIST_KEY = "conversations"
 
-_OBJECTS = ("messages", "summaries", "project")
+_OBJECTS = ("messages", "summaries", "project", "strategy")
 _TREE_FIELDS = tuple(field.name for field in fields(ConversationTree) if field.name not in _OBJECTS)
 
 
@@ -45,6 +45,7 @@ def record(tree: ConversationTree) -> dict[str, Any]:
         "messages": [_message_record(message) for message in tree.messages],
         "summaries": [{"covers": s.covers, "text": s.text, "created_at": s.created_at} for s in tree.summaries],
         "project": _project_record(tree.project),
+        "strategy": tree.strategy.fields,
     }
 
 
@@ -99,7 +100,16 @@ def read_record(value: Any) -> ConversationTree:
         sampling=valid_sampling(value.get("sampling")),
         uses_facts=read.truth_or_none("uses_facts"),
         project=_project(value.get("project")),
+        strategy=_strategy(value.get("strategy")),
     )
+
+
+def _strategy(value: Any) -> StoredStrategy:
+    if value is None:
+        return StoredStrategy()
+    if not isinstance(value, dict):
+        raise DocumentError("has a strategy that is not a JSON object")
+    return StoredStrategy.from_fields(value)
 
 
 def _project(value: Any) -> ProjectSettings | None:

@@ -292,7 +292,8 @@ class ConversationTree:
     """A conversation with all versions of all its messages, free of the numbers that it has in one store.
 
     `active_leaf` and `left_out` are places in `messages`; versions of one message are in order, oldest first. In
-    `summaries`, places stand for the ids. `project` has no folder, which is of one computer.
+    `summaries`, places stand for the ids. `project` has no folder, which is of one computer. `strategy` names a message
+    by its place plus one, 0 being none.
     """
 
     messages: tuple[TreeMessage, ...]
@@ -311,6 +312,7 @@ class ConversationTree:
     sampling: SamplingChoice = field(default_factory=dict)
     uses_facts: bool | None = None
     project: ProjectSettings | None = None
+    strategy: StoredStrategy = field(default_factory=StoredStrategy)
 
     @property
     def prompt_in_force(self) -> str:

@@ -11,7 +11,7 @@ from desktop.store.database import storable
 from desktop.store.instructions.personas import sampling_json
 from desktop.store.pictures.tables import add_pictures
 from desktop.store.reading import attachments_json
-from desktop.store.records import ConversationTree, StoredMessage, StoredSummary, TreeMessage
+from desktop.store.records import ConversationTree, StoredMessage, StoredStrategy, StoredSummary, TreeMessage
 from desktop.store.salvage import read_or_salvage
 from desktop.store.tree import SELECT_WITHOUT_SIBLINGS, readable_messages, stored_message
 
@@ -60,6 +60,7 @@ class WholeTrees(Conversations):
             sampling=conversation.sampling,
             uses_facts=conversation.uses_facts,
             project=replace(project.settings, folder="") if project is not None else None,
+            strategy=_strategy_at(conversation.strategy, {message_id: at + 1 for message_id, at in places.items()}),
         )
 
     def _whole_tree(self, conversation_id: int) -> list[StoredMessage]:
@@ -94,6 +95,7 @@ class WholeTrees(Conversations):
                 "UPDATE conversation SET active_leaf = ? WHERE id = ?",
                 *(None if tree.active_leaf is None else ids[tree.active_leaf], conversation_id),
             )
+            self.set_strategy(conversation_id, _strategy_at(tree.strategy, dict(enumerate(ids, 1))))
             self.set_left_out(conversation_id, [ids[place] for place in tree.left_out])
             for summary in tree.summaries:
                 if not summary.covers:  # it would be valid nowhere
@@ -150,6 +152,14 @@ def _tree_message(stored: StoredMessage, places: Mapping[int, int], children: Ma
         attachments=stored.attachments,
         pictures=stored.pictures,
     )
+
+
+def _strategy_at(strategy: StoredStrategy, names: Mapping[int, int]) -> StoredStrategy:
+    """A strategy whose message is named in another way; its scratchpad is dropped where that message is not there."""
+    if strategy.facts is None:
+        return replace(strategy, facts_after=0)
+    after = names.get(strategy.facts_after) if strategy.facts_after else 0
+    return replace(strategy, facts=None if after is None else strategy.facts, facts_after=after or 0)
 
 
 def _places_of(ids: Sequence[int], places: Mapping[int, int]) -> tuple[int, ...]:

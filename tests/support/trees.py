@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from desktop.store import ConversationTree, ProjectSettings, Store, TreeMessage
-from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredAttachment, StoredSummary
+from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredAttachment, StoredStrategy, StoredSummary
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 times = st.floats(0, 4e9, allow_nan=False)
@@ -42,6 +42,14 @@ projects = st.builds(
     uses_facts=facts_switches,
 )
 """As a file can hold them: with a name on one line, and without a folder."""
+
+
+def _strategies(n_messages: int) -> st.SearchStrategy[StoredStrategy]:
+    name = st.sampled_from(["plain", "react", "duma", "raise", "of a later version"])
+    chosen = st.builds(StoredStrategy, name, texts)
+    return chosen | st.builds(
+        StoredStrategy, name, texts, st.dictionaries(texts, texts, max_size=2), st.integers(0, n_messages)
+    )
 
 
 @st.composite
@@ -86,6 +94,7 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
         sampling=draw(samplings),
         uses_facts=draw(facts_switches),
         project=draw(st.one_of(st.none(), projects)),
+        strategy=draw(_strategies(len(messages))),
     )
 
 

@@ -6,13 +6,17 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belle.documents import DocumentError
 from desktop.exchange.files import conversations_in
 from desktop.exchange.outgoing import export
+from desktop.exchange.own_format import read_record
 from desktop.exchange.words import ExportWords
 from desktop.store import ConversationTree, Store, TreeMessage
+from desktop.store.records import StoredStrategy
 from tests.support.trees import conversation_trees
 
 
@@ -37,3 +41,21 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     assert (value["format"], value["version"], len(value["conversations"])) == ("chatbelle-conversations", 1, 2)
     assert value["conversations"][0]["messages"][0]["text"] == "雨是什么?"
     assert len(path.read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_a_scratchpad_after_a_message_that_is_not_there_is_dropped_and_its_strategy_stays(tmp_path: Path) -> None:
+    message = TreeMessage(None, "user", "雨")
+    for after in (2, -1, 10**30):
+        tree = ConversationTree((message,), strategy=StoredStrategy("raise", "slow", {"name": "Li"}, after))
+        with Store.open(tmp_path / f"{after}.sqlite3") as store:
+            assert store.tree(store.add_tree(tree)).strategy == StoredStrategy("raise", "slow")
+
+
+@pytest.mark.parametrize("strategy", [3, [], "raise"])
+def test_a_strategy_of_another_kind_damages_the_file(strategy: object) -> None:
+    with pytest.raises(DocumentError, match="a strategy that is not a JSON object"):
+        read_record({"messages": [], "strategy": strategy})
+
+
+def test_a_file_of_an_earlier_version_has_plain_conversations() -> None:
+    assert read_record({"messages": []}).strategy == StoredStrategy()
