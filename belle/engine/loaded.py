@@ -25,6 +25,9 @@ from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.devices import Gpu, gpus
 from belle.engine.llama.embedder import Embedder
+from belle.engine.llama.eyes.eyes import Eyes
+from belle.engine.llama.eyes.mmproj import choose_mmproj
+from belle.engine.llama.eyes.vision_encoder import VisionEncoder
 from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per_token
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
@@ -76,13 +79,19 @@ class LoadedModel:
         n_ctx = _context_length(command.n_ctx, header)
         attention, refused = choose_attention(header, command.kv_type, command.flash_attention, on_gpu=bool(devices))
         self._fallbacks = [*refused, *_machine_fallbacks(command, devices)]
+        mmproj = choose_mmproj(command.mmproj, header)
         if command.check_memory:
             available = available_memory() + sum(gpu.own_memory for gpu in devices)
+            available -= mmproj.size_bytes if mmproj is not None else 0
             check_fits(header, n_ctx, available=available, attention=attention)
         self._header = header
+        self.eyes: Eyes | None = None
         with ExitStack() as opened:
             self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
             opened.callback(self._model.close)
+            encoder = self._open_encoder(command, mmproj, on_gpu=bool(devices), stop=stop, log=log)
+            if encoder is not None:
+                opened.callback(encoder.close)
             new_context = partial(
                 Context,
                 self._model,
@@ -91,6 +100,7 @@ class LoadedModel:
                 stop=stop,
                 log=log,
                 n_sequences=command.parallel,
+                whole_tokens=encoder.whole_tokens if encoder is not None else 0,
             )
             self._context = self._open_context(new_context, attention)
             opened.callback(self._context.close)
@@ -101,6 +111,8 @@ class LoadedModel:
             return ThreadTuner(_thread_counts(command.threads, devices), pace, free_cores)
 
         vocabulary = self._model.vocabulary
+        if encoder is not None and mmproj is not None:
+            self.eyes = Eyes(encoder, self._context, mmproj.path)
         answers = AnswerTokens(vocabulary.piece)
         states = None
         if command.state_folder is not None and command.parallel == 1:
@@ -114,7 +126,11 @@ class LoadedModel:
                 answers=answers,
             )
         self.prompts = PromptBuilder(
-            vocabulary, answers, n_ctx=self._context.n_ctx, n_ctx_train=self._model.n_ctx_train
+            vocabulary,
+            answers,
+            n_ctx=self._context.n_ctx,
+            n_ctx_train=self._model.n_ctx_train,
+            picture_tokens=self.eyes.tokens if self.eyes is not None else None,
         )
         decode_threads = tuner(DECODE_PACE)
         scheduler = AnswerScheduler(
@@ -122,6 +138,7 @@ class LoadedModel:
             PromptCache(self._context, command.prompt_cache),
             Tuners(decode_threads, tuner(DECODE_PACE), tuner(PREFILL_PACE)),
             is_stopped=is_stopped,
+            eyes=self.eyes,
         )
         self.session = AnswerSession(
             vocabulary,
@@ -183,6 +200,8 @@ class LoadedModel:
         self._embedder.close()
         self._speculator.close()
         self._context.close()
+        if self.eyes is not None:
+            self.eyes.close()
         self._model.close()
 
     def _open_context(self, new_context: Callable[..., Context], attention: Attention) -> Context:
@@ -202,6 +221,24 @@ class LoadedModel:
             else:
                 self._fallbacks.append(Fallback("flash_attention", attention.flash, "off", "refused", reason))
             return context
+
+    def _open_encoder(
+        self, command: Load, mmproj: GgufHeader | None, *, on_gpu: bool, stop: StopFlag, log: NativeLog
+    ) -> VisionEncoder | None:
+        """The vision encoder; None where there is none, or one that nobody has asked for cannot be used."""
+        if mmproj is None:
+            return None
+        try:
+            encoder = VisionEncoder(
+                mmproj.path, self._model, threads=usable_cores()[0], on_gpu=on_gpu, stop=stop, log=log
+            )
+        except KnownError as error:
+            if command.mmproj is not None:
+                raise
+            self._fallbacks.append(Fallback("mmproj", mmproj.path.name, "none", error.kind, error.message))
+            return None
+        log.note(loading_note(self._header.path))  # a crash from now on is this model's again
+        return encoder
 
     def _new_speculator(self, command: Load, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> Speculator:
         """One that guesses where a batch can give the same text, which is then no other answer's as well.
@@ -259,6 +296,9 @@ class LoadedModel:
             kv_type=context.attention.kv_type,
             flash_attention=context.attention.flash,
             fallbacks=tuple(self._fallbacks),
+            sees=self.eyes is not None,
+            mmproj=str(self.eyes.path) if self.eyes is not None else "",
+            picture_tokens=self.eyes.sample_tokens if self.eyes is not None else 0,
         )
 
 

@@ -2,9 +2,9 @@
 
 Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `answer_now`,
 `quit`, the end of stdin); the main thread owns llama.cpp and executes everything else in order. Where several requests
-are answered at once (`Load.parallel`), they are taken up between two steps of those in progress. Templates are listed
-in a short-lived third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes
-to stderr.
+are answered at once (`Load.parallel`), they are taken up between two steps of those in progress. Templates are listed,
+and pictures described, in a short-lived third thread. stdout belongs to the protocol alone: native code that prints to
+file descriptor 1 writes to stderr.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from belle.engine.process.commands import (
     AnswerNow,
     Command,
     Count,
+    DescribePicture,
     Embed,
     Forget,
     Generate,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from belle.engine.answer.open_requests import OpenRequests
     from belle.engine.loaded import LoadedModel
     from belle.engine.loaded_embedder import LoadedEmbedder
+    from belle.engine.pictures.picture_file import PictureFile
 
 _STDIN = 0
 _GRACE_S = 4.0  # to stop, and to save a conversation of a gigabyte
@@ -114,6 +116,8 @@ class Worker:
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
                 case ListTemplates():
                     threading.Thread(target=self._list_templates, args=(command,), daemon=True).start()
+                case DescribePicture():
+                    threading.Thread(target=self._describe_picture, args=(command,), daemon=True).start()
                 case _:
                     self._requests.interrupt_reading_ahead()
                     self._commands.put((command, arrived))
@@ -208,6 +212,20 @@ class Worker:
             with self._replacing:
                 options = self._loaded().template_options(command.messages)
             self._outbox.send(TemplateList(command.id, options))
+        except KnownError as error:
+            self._fail(command.id, error)
+
+    def _describe_picture(self, command: DescribePicture) -> None:
+        """In a thread of its own, for the same reasons."""
+        from belle.engine.pictures.describe import describe
+
+        def measure(picture: PictureFile) -> tuple[tuple[int, int], int | None]:
+            with self._replacing:
+                eyes = self._model.eyes if self._model is not None else None
+                return eyes.measure(picture) if eyes is not None else (picture.read_size, None)
+
+        try:
+            self._outbox.send(describe(command, measure))
         except KnownError as error:
             self._fail(command.id, error)
 

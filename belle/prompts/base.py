@@ -89,6 +89,7 @@ class Segment:
         literal: see above.
         trained: the loss is computed here (an assistant's text, and the token that closes it).
         silent: an answer that is not to be learned: tokenized as a trained one, but without loss.
+        picture: what is seen here; the text is "" then.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Segment:
     literal: bool = False
     trained: bool = False
     silent: bool = False
+    picture: PictureRef | None = None
 
 
 BOS = Segment("", special="bos")

@@ -9,12 +9,13 @@ of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from belle.errors import KnownError
-from belle.prompts.base import EOS, Message, PromptTemplate, Segment
+from belle.prompts.base import EOS, Message, PictureRef, PromptTemplate, Segment
+from belle.prompts.pictures import PictureMarks
 from belle.prompts.targets import with_targets
 from belle.prompts.token_line import KnownTokens, TokenLine, TokenVocabulary, encode_segments
 from belle.prompts.turns import alternating
@@ -61,6 +62,7 @@ def encode_prompt(
     *,
     continue_last: bool = False,
     known: Callable[[Segment], KnownTokens | None] | None = None,
+    picture_tokens: Callable[[PictureRef], Iterable[int]] | None = None,
 ) -> list[int]:
     """The tokens that make a model answer `messages`, or continue the last of them; empty when nothing is asked.
 
@@ -69,14 +71,18 @@ def encode_prompt(
     Args:
         continue_last: the last message is the beginning of an answer.
         known: returns the tokens with which a segment was generated, if it was.
+        picture_tokens: what stands for a picture; without it, pictures are left out.
 
     Raises KnownError("template_error") and ValueError as `PromptTemplate.segments`.
     """
+    marks = PictureMarks()
+    if picture_tokens is not None:
+        messages = marks.written_into(messages)
     turns = alternating(messages, continue_last=continue_last)
     if all(turn.role == "system" for turn in turns):
         return []
-    segments = template.segments(turns, continue_last=continue_last)
-    return encode_segments(vocabulary, template, segments, known).tokens
+    segments = marks.taken_from(template.segments(turns, continue_last=continue_last))
+    return encode_segments(vocabulary, template, segments, known, picture_tokens).tokens
 
 
 def encode_conversation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from belle.prompts.base import PromptTemplate, Segment
+from belle.prompts.base import PictureRef, PromptTemplate, Segment
 
 
 class TokenVocabulary(Protocol):
@@ -54,16 +54,20 @@ def encode_segments(
     template: PromptTemplate,
     segments: Iterable[Segment],
     known: Callable[[Segment], KnownTokens | None] | None = None,
+    picture_tokens: Callable[[PictureRef], Iterable[int]] | None = None,
 ) -> TokenLine:
     """The tokens of `segments`, which are the template's.
 
     Args:
         known: returns the tokens with which a segment was generated, if it was.
+        picture_tokens: what stands for a picture; without it there may be none.
     """
     line = TokenLine(vocabulary, joined=not template.separate_segments)
     for segment in segments:
         trained = None if segment.silent else segment.trained
-        if segment.special is not None:
+        if segment.picture is not None and picture_tokens is not None:
+            line.add_picture(picture_tokens(segment.picture))
+        elif segment.special is not None:
             line.add_token(vocabulary.bos if segment.special == "bos" else vocabulary.eos, trained)
         elif segment.literal and not template.separate_segments:
             line.add_template_text(segment.text, trained)
@@ -93,6 +97,7 @@ class TokenLine:
         self._text = ""
         self._text_trained: bool | None = False
         self._continues = False
+        self._is_after_picture = False
 
     def add_token(self, token: int | None, trained: bool | None) -> None:
         """A special token; nothing where the model has none."""
@@ -105,7 +110,7 @@ class TokenLine:
         """Text without control tokens."""
         if not self._joined:
             self.flush()
-            self._continues = False
+            self._continues, self._is_after_picture = self._is_after_picture, False
         elif trained != self._text_trained:
             self.flush()  # an answer begins and ends with whole tokens
         self._text += text
@@ -128,6 +133,12 @@ class TokenLine:
         self._add(known.tokens, segment.trained)
         self._text, self._text_trained = known.rest, segment.trained
         self._continues = True
+
+    def add_picture(self, tokens: Iterable[int]) -> None:
+        """What stands for a picture; the text after it is tokenized as its continuation."""
+        self.flush()
+        self._add(list(tokens), trained=False)
+        self._continues = self._is_after_picture = True
 
     def put_in_front(self, token: int | None) -> None:
         """Insert a first token, unless it is the first already."""

@@ -9,8 +9,9 @@ from time import perf_counter
 
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.text_stream import TextStream
+from belle.engine.pictures.picture_view import PictureView
 from belle.engine.process.commands import Generate
-from belle.engine.process.events import Done, Event, Logprobs, Prefill, Stats, StopReason, Text, Thinking
+from belle.engine.process.events import Done, Event, Logprobs, PictureRead, Prefill, Stats, StopReason, Text, Thinking
 from belle.prompts.thinking import ThinkingStream, unopened_thought
 
 
@@ -52,6 +53,11 @@ class AnswerInProgress:
         """So many tokens of the prompt, from the first on, are in the KV cache."""
         reused = self.reused_tokens
         self.emit(Prefill(self.request.id, read - reused, self.prompt_tokens - reused, reused, seconds_left))
+
+    def tell_picture(self, view: PictureView, seconds: float) -> None:
+        """A picture of the prompt is in the KV cache, which took so long."""
+        sizes = view.width, view.height, view.read_width, view.read_height
+        self.emit(PictureRead(self.request.id, view.path, *sizes, len(view.tokens), seconds))
 
     def begin(self) -> None:
         """A token is there; the first one's time counts."""

@@ -12,6 +12,7 @@ from belle.engine.answer.schedule.steps import AnswerSlot, PromptReading, Steps
 from belle.engine.answer.speculation.speculator import Speculator
 from belle.engine.llama.context import N_OUTPUTS, Context
 from belle.engine.llama.model import Vocabulary
+from belle.engine.pictures.picture_runs import has_picture
 from belle.engine.process.events import Logprobs, StopReason
 
 # Every event wakes the client. Where there are as many threads as cores, that takes the core of one thread, for which
@@ -60,7 +61,8 @@ class Decoder:
     def decode(self, sampler: Sampler, answer: AnswerInProgress, slot: AnswerSlot) -> Steps[StopReason]:
         """Sample and send token after token, from the logits after the prompt."""
         speculator = self._speculator
-        speculator.begin()
+        # Guessing looks for text that repeats itself, and a draft model does not see.
+        speculator.begin(may_guess=not has_picture(slot.sequence.tokens))
         try:
             return (yield from self._decode(sampler, answer, slot))
         finally:

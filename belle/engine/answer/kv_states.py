@@ -184,17 +184,21 @@ class ConversationStates:
             sidecar = _Sidecar(
                 int(said["size"]),
                 int(said["crc32"]),
-                self._token_ids(said["tokens"]),
+                self._token_ids(said["tokens"], may_have_pictures=True),
                 {str(text): self._token_ids(tokens) for text, tokens in said["answers"].items()},
             )
             return sidecar if self._files.cache(self._name).stat().st_size == sidecar.size else None
         except (OSError, KnownError, KeyError, TypeError, ValueError, AttributeError):
             return None
 
-    def _token_ids(self, values: Sequence[int]) -> list[int]:
-        """Raises ValueError for what is not in the vocabulary: llama.cpp does not survive being asked about it."""
+    def _token_ids(self, values: Sequence[int], *, may_have_pictures: bool = False) -> list[int]:
+        """Raises ValueError for what is not in the vocabulary: llama.cpp does not survive being asked about it.
+
+        What stands for pictures is negative (`PictureRuns`), and only compared.
+        """
         tokens = [int(value) for value in values]
-        if tokens and not 0 <= min(tokens) <= max(tokens) < self._vocabulary_size:
+        least = -(1 << 31) if may_have_pictures else 0
+        if tokens and not least <= min(tokens) <= max(tokens) < self._vocabulary_size:
             raise ValueError("a token that the model does not have")
         return tokens
 

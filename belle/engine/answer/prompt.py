@@ -6,7 +6,7 @@ was generated with, so that the KV cache stays valid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from belle.engine.answer.answer_tokens import AnswerTokens, TokenizedPrefix
 from belle.engine.llama.model import Vocabulary
@@ -38,6 +38,13 @@ def raw_prompt(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> list[int]
     return tokens
 
 
+def sees_nothing() -> KnownError:
+    """The error for pictures that are shown to a model without a vision encoder."""
+    message = "This model reads text only: it cannot see pictures."
+    advice = "Send the text in the picture instead, or load a model that sees, with its mmproj file."
+    return KnownError("sees_nothing", message, advice)
+
+
 class Renderer:
     """Renders for one model with one template.
 
@@ -45,22 +52,34 @@ class Renderer:
         vocabulary: of the model.
         template: makes the segments.
         answers: what the model has said before.
+        picture_tokens: what stands for a picture, by its path; None for a model that sees none.
     """
 
-    def __init__(self, vocabulary: Vocabulary, template: PromptTemplate, answers: AnswerTokens) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        template: PromptTemplate,
+        answers: AnswerTokens,
+        picture_tokens: Callable[[str], Sequence[int]] | None = None,
+    ) -> None:
         self._vocabulary = vocabulary
         self._template = template
         self._answers = answers
+        self._picture_tokens = picture_tokens
 
     def prompt(self, messages: Sequence[Message], *, continue_last: bool = False) -> list[int]:
         """The tokens that make the model answer, or go on with the last message.
 
-        Raises KnownError: `template_error`, `empty_prompt`, `nothing_to_continue`.
+        Raises KnownError: `template_error`, `empty_prompt`, `nothing_to_continue`, `sees_nothing`, and what
+        `picture_tokens` raises.
         """
         if self._template.tool_syntax is None and any(message.is_about_tools for message in messages):
             raise tools_unsupported()
         if continue_last and (not messages or messages[-1].role != "assistant"):
             raise KnownError("nothing_to_continue", "There is no answer to continue.", "Ask a question instead.")
+        see = self._picture_tokens
+        if see is None and any(message.pictures for message in messages):
+            raise sees_nothing()
         own = {m.content.strip() for m in messages if m.role == "assistant"}
         own -= {m.content.strip() for m in messages if m.role != "assistant"}
 
@@ -70,7 +89,14 @@ class Renderer:
                 return None
             return self._answers.find(segment.text)
 
-        tokens = encode_prompt(self._vocabulary, self._template, messages, continue_last=continue_last, known=known)
-        if not tokens:
+        tokens = encode_prompt(
+            self._vocabulary,
+            self._template,
+            messages,
+            continue_last=continue_last,
+            known=known,
+            picture_tokens=None if see is None else lambda picture: see(picture.path),
+        )
+        if not tokens or tokens[-1] < 0:
             raise KnownError("empty_prompt", "There is nothing to answer: the message is empty.", "Write something.")
         return tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from belle.documents import parse_json
 from belle.engine.answer.answer_tokens import AnswerTokens
@@ -26,14 +26,24 @@ class PromptBuilder:
         vocabulary: of the model.
         answers: remembers the tokens of answers.
         n_ctx, n_ctx_train: tokens that the context holds, and that the model was trained for.
+        picture_tokens: see `Renderer`.
     """
 
-    def __init__(self, vocabulary: Vocabulary, answers: AnswerTokens, *, n_ctx: int, n_ctx_train: int) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        answers: AnswerTokens,
+        *,
+        n_ctx: int,
+        n_ctx_train: int,
+        picture_tokens: Callable[[str], Sequence[int]] | None = None,
+    ) -> None:
         self.template: PromptTemplate | None = None
         self._vocabulary = vocabulary
         self._answers = answers
         self._n_ctx = n_ctx
         self._n_ctx_train = n_ctx_train
+        self._picture_tokens = picture_tokens
 
     def renderer(self, thinking: bool | None = None, tools: str = "") -> Renderer:
         """Writes conversations with the template. Raises KnownError("no_template")."""
@@ -41,7 +51,9 @@ class PromptBuilder:
             message = "This model does not say which prompt template it was trained with."
             raise KnownError("no_template", message, "Choose one: a wrong template gives poor answers.")
         template = self.template.with_thinking(thinking)
-        return Renderer(self._vocabulary, template.with_tools(parse_json(tools)) if tools else template, self._answers)
+        if tools:
+            template = template.with_tools(parse_json(tools))
+        return Renderer(self._vocabulary, template, self._answers, self._picture_tokens)
 
     def fitted(self, request: Generate) -> FittedPrompt:
         """The prompt of a request, without what its policy leaves out. Raises KnownError."""

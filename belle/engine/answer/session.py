@@ -26,6 +26,7 @@ from belle.engine.answer.text_stream import TextStream
 from belle.engine.llama.context import Interrupted
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.pictures.picture_runs import has_picture
 from belle.engine.process.commands import Count, Generate, ReadAhead, Sampling
 from belle.engine.process.events import ContextCut, Counted, Done, Event, StopReason, Summarised
 from belle.errors import KnownError
@@ -89,8 +90,8 @@ class AnswerSession:
         return self._scheduler.has_room
 
     def generate(self, request: Generate, arrived: float, on_end: Callable[[Done | KnownError], object]) -> None:
-        """Begin to emit `ContextCut`, `Summarised`, `Prefill`, `Thinking`, `Text` and `Logprobs`, which `step` goes on
-        with.
+        """Begin to emit `ContextCut`, `Summarised`, `PictureRead`, `Prefill`, `Thinking`, `Text` and `Logprobs`, which
+        `step` goes on with.
 
         Args:
             request: see there.
@@ -113,6 +114,9 @@ class AnswerSession:
             prompt = self._prompts.fitted(request)
             if prompt.left_out:
                 self._emit(ContextCut(request.id, prompt.left_out))
+            if request.prompt_logprobs and has_picture(prompt.tokens):
+                message = "What stands for a picture has no log probability."
+                raise KnownError("bad_option", message, "Ask for those of a prompt without pictures.")
             answer = self._new_answer(request, arrived, prompt.tokens)
             try:
                 self._restore(prompt.tokens)

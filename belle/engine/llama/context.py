@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from belle.engine.llama.kv_sequence import KvSequence
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model, not_a_chat_model
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.pictures.picture_runs import PictureRun, PictureRuns
 from belle.engine.process.stop_flag import NativeStopFlag
 from belle.errors import KnownError
 
@@ -64,6 +65,14 @@ class BatchPart(NamedTuple):
     n_outputs: int = 1
 
 
+class BatchPlace(NamedTuple):
+    """Where embeddings go: the number of a sequence, the position in it, and how many may be evaluated at once."""
+
+    sequence: int
+    position: int
+    n_batch: int
+
+
 class _Batch:
     """llama.cpp's `llama_batch` of at most `N_BATCH` tokens of any sequences, filled anew for every evaluation."""
 
@@ -92,7 +101,7 @@ class _Batch:
     def add(self, part: BatchPart) -> None:
         """Add tokens that come after those of their sequence."""
         sequence, start = part.sequence, self.native.n_tokens
-        end, position = start + len(part.tokens), len(sequence.tokens)
+        end, position = start + len(part.tokens), sequence.position(len(sequence.tokens))
         self._tokens[start:end] = part.tokens
         self._positions[start:end] = np.arange(position, position + end - start)
         self._owners[start:end] = self._numbers.ctypes.data + sequence.number * self._numbers.itemsize
@@ -119,6 +128,7 @@ class Context:
         log: where llama.cpp writes its reasons.
         attention: as `choose_attention` has found it possible.
         n_sequences: that it may hold.
+        whole_tokens: of a picture that has to be evaluated in one piece (`VisionEncoder.whole_tokens`).
 
     Raises KnownError("out_of_memory") when there is no memory for the KV cache, KnownError("not_a_chat_model") when the
     model has none.
@@ -134,12 +144,13 @@ class Context:
         log: NativeLog,
         attention: Attention = PLAIN,
         n_sequences: int = 1,
+        whole_tokens: int = 0,
     ) -> None:
         params = llama.llama_context_default_params()
         # llama.cpp rounds up too, but then limits n_batch to the size before rounding.
         params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
-        params.n_batch = N_BATCH
-        params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
+        params.n_batch = max(N_BATCH, whole_tokens)
+        params.n_ubatch = max(N_BATCH if on_gpu else N_UBATCH, whole_tokens)
         params.n_seq_max, params.kv_unified = n_sequences, n_sequences > 1
         # Few tokens' logits are needed: with a large vocabulary this saves hundreds of megabytes.
         params.n_outputs_max = N_OUTPUTS + n_sequences - 1
@@ -156,13 +167,17 @@ class Context:
             raise not_a_chat_model(model.path)
         self._on_gpu = on_gpu
         self.attention = attention
-        self._stop = stop  # llama.cpp reads its byte as long as there is a context
+        self.stop = stop  # llama.cpp reads its byte as long as there is a context
         self._log = log
         llama.llama_set_abort_callback(self.handle, *stop.callback)
         self.n_ctx: int = llama.llama_n_ctx(self.handle)
         self.n_ubatch: int = params.n_ubatch
+        self._n_batch: int = params.n_batch
+        self.runs = PictureRuns()
         can_cut = not (llama.llama_model_is_recurrent(model.handle) or llama.llama_model_is_hybrid(model.handle))
-        self.sequences = tuple(KvSequence(self.handle, number, can_cut=can_cut) for number in range(n_sequences))
+        self.sequences = tuple(
+            KvSequence(self.handle, number, can_cut=can_cut, runs=self.runs) for number in range(n_sequences)
+        )
         self._is_interleaved = False  # cells of several sequences lie among each other, or did
         self._batch = _Batch(n_sequences)
         self._n_vocab = model.vocabulary.size
@@ -176,7 +191,21 @@ class Context:
         self._batch.clear()
         for part in parts:
             self._batch.add(part)
-        status = llama.llama_decode(self.handle, self._batch.native)
+        self._finish(llama.llama_decode(self.handle, self._batch.native), parts)
+
+    def evaluate_run(self, sequence: KvSequence, run: PictureRun, decode: Callable[[BatchPlace], int]) -> None:
+        """Bring a picture into the cache, after what its sequence has.
+
+        Args:
+            decode: evaluates it; returns the status of `llama_decode`.
+
+        Raises as `evaluate`.
+        """
+        place = BatchPlace(sequence.number, sequence.position(len(sequence.tokens)), self._n_batch)
+        self._finish(decode(place), [BatchPart(sequence, run.ids)])
+
+    def _finish(self, status: int, parts: Sequence[BatchPart]) -> None:
+        """What follows from the status of an evaluation."""
         if self._on_gpu:
             # llama_decode only queues the work on a GPU; the caller measures the time.
             llama.llama_synchronize(self.handle)
@@ -193,7 +222,8 @@ class Context:
             raise Interrupted
         if status == _NO_ROOM:
             raise CacheFullError
-        message = f"llama.cpp could not evaluate {self._batch.native.n_tokens} tokens (llama_decode returned {status})."
+        n_tokens = sum(len(part.tokens) for part in parts)
+        message = f"llama.cpp could not evaluate {n_tokens} tokens (llama_decode returned {status})."
         raise KnownError(
             "backend_error", message, "Try again, or load the model anew.", status=status, log=self._log.reason()
         )

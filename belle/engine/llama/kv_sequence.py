@@ -16,6 +16,8 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.engine.pictures.picture_runs import PictureRuns
+
 
 def shared_length(ours: Sequence[int], theirs: Sequence[int]) -> int:
     """With how many equal tokens the two begin."""
@@ -29,13 +31,14 @@ class KvSequence:
         context: llama.cpp's.
         number: of the sequence in it.
         can_cut: whether the model can forget the end of what it has read; recurrent ones cannot.
+        runs: the pictures that may be among the tokens.
 
     Attributes:
         tokens: what is in the cache, oldest first.
         rows: the places in the last batch after which it has logits; the last one is after its last token.
     """
 
-    def __init__(self, context: llama.llama_context_p, number: int, *, can_cut: bool) -> None:
+    def __init__(self, context: llama.llama_context_p, number: int, *, can_cut: bool, runs: PictureRuns) -> None:
         self.number = number
         self.tokens: list[int] = []
         self.rows = range(0)
@@ -43,6 +46,8 @@ class KvSequence:
         self._memory = llama.llama_get_memory(context)
         self._n_ctx: int = llama.llama_n_ctx(context)
         self._can_cut = can_cut
+        self._runs = runs
+        self._counted = (0, 0)  # how many tokens have been counted, and their positions
 
     def keep_prefix(self, tokens: Sequence[int]) -> int:
         """Keep the part of the sequence that is a prefix of `tokens`; returns its length in tokens.
@@ -65,6 +70,12 @@ class KvSequence:
         self.tokens[:] = other.tokens
         self.cut(length)
 
+    def position(self, length: int) -> int:
+        """The position of what comes after the first `length` tokens, which cut through no picture."""
+        counted, positions = self._counted if self._counted[0] <= length else (0, 0)
+        self._counted = length, positions + self._runs.n_positions(self.tokens, counted, length)
+        return self._counted[1]
+
     def cut(self, length: int, *, force: bool = False) -> None:
         """Forget what comes after the first `length` tokens, or everything where the model cannot do that.
 
@@ -72,10 +83,12 @@ class KvSequence:
         """
         if length == len(self.tokens) and not force:
             return
-        if length == 0 or not llama.llama_memory_seq_rm(self._memory, self.number, length, -1):
+        position = self.position(length)
+        if length == 0 or not llama.llama_memory_seq_rm(self._memory, self.number, position, -1):
             llama.llama_memory_seq_rm(self._memory, self.number, -1, -1)
             length = 0
         del self.tokens[length:]
+        self._counted = min(self._counted, (length, position)) if length else (0, 0)
 
     def snapshot(self) -> NDArray[np.uint8]:
         """A copy in memory of the keys and values of all tokens."""

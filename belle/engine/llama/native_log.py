@@ -13,10 +13,10 @@ _callbacks: list[Any] = []
 
 
 class NativeLog(GgmlLog):
-    """Redirects llama.cpp's log for the whole process."""
+    """Redirects llama.cpp's log for the whole process. `callback` is for libraries that log in the same way."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._callback = llama.llama_log_callback(self.receive)
-        _callbacks.append(self._callback)
-        llama.llama_log_set(self._callback, None)
+        self.callback = llama.llama_log_callback(self.receive)
+        _callbacks.append(self.callback)
+        llama.llama_log_set(self.callback, None)

@@ -20,8 +20,10 @@ from belle.engine.answer.schedule.prefill import PrefillChunker
 from belle.engine.answer.schedule.prompt_cache import PromptCache
 from belle.engine.answer.schedule.steps import AnswerSlot, PromptReading, Step, Steps
 from belle.engine.llama.context import N_BATCH, BatchPart, CacheFullError, Context, Interrupted
-from belle.engine.llama.kv_sequence import shared_length
+from belle.engine.llama.eyes.eyes import Eyes
+from belle.engine.llama.kv_sequence import KvSequence, shared_length
 from belle.engine.llama.threads import ThreadTuner
+from belle.engine.pictures.picture_runs import has_picture, text_length
 from belle.engine.process.events import Done
 from belle.errors import KnownError
 
@@ -65,16 +67,24 @@ class AnswerScheduler:
         cache: gives them out.
         tuners: choose the number of threads.
         is_stopped: whether a request is to end now.
+        eyes: for prompts with pictures; None where there are none.
     """
 
     def __init__(
-        self, context: Context, cache: PromptCache, tuners: Tuners, *, is_stopped: Callable[[int], bool]
+        self,
+        context: Context,
+        cache: PromptCache,
+        tuners: Tuners,
+        *,
+        is_stopped: Callable[[int], bool],
+        eyes: Eyes | None = None,
     ) -> None:
         self.n_parallel = len(context.sequences)
         self._context = context
         self._cache = cache
         self._tuners = tuners
         self._is_stopped = is_stopped
+        self._eyes = eyes
         self._prefill = PrefillChunker()
         self._threads = (0, 0)
         self._kind: tuple[bool, int] | None = None  # of the batches whose durations were observed last
@@ -115,6 +125,8 @@ class AnswerScheduler:
         for job in [job for job in (*self._jobs, *self._paused) if self._is_stopped(job.request_id)]:
             self._go_on(job, Interrupted())
         self._give_sequences()
+        if self._see_next():
+            return
         batch = self._next_batch()
         if not batch:
             return
@@ -144,11 +156,50 @@ class AnswerScheduler:
         try:
             if known < len(tokens):
                 sequence.keep_prefix(tokens[:known])
+                self._read_pictures_ahead(sequence, tokens)
                 for chunk in self._prefill.whole_chunks(tokens, len(sequence.tokens)):
                     self._timed([BatchPart(sequence, chunk)], len(chunk))
         except (Interrupted, KnownError):
             pass  # what is not read now will be read when it is asked for
         return shared_length(sequence.tokens, tokens)
+
+    def _read_pictures_ahead(self, sequence: KvSequence, tokens: Sequence[int]) -> None:
+        """Bring the beginning of a prompt, up to and with its last picture, into the KV cache."""
+        while self._eyes is not None and has_picture(tokens[len(sequence.tokens) :]):
+            read = len(sequence.tokens)
+            run = self._context.runs.at(tokens[read])
+            if run is not None:
+                self._eyes.see(sequence, run)
+            else:
+                size = self._prefill.chunk_size(text_length(tokens, read) + 1)
+                self._timed([BatchPart(sequence, tokens[read : read + size])], size)
+
+    def _see_next(self) -> bool:
+        """Where a picture comes next in the prompt whose turn it is, see it; False where none does.
+
+        A picture has a batch of its own, for which the other answers wait.
+        """
+        job = next((job for job in self._jobs if not _is_token(job.wanted)), None)
+        if self._eyes is None or job is None or not isinstance(job.wanted, PromptReading):
+            return False
+        sequence, reading = job.slot.sequence, job.wanted
+        reading.gain(self._cache.extend(sequence, reading.prompt[:-1]))
+        run = self._context.runs.at(reading.prompt[len(sequence.tokens)])
+        if run is None:
+            return False
+        reading.tell(len(sequence.tokens), None)
+        self._jobs.remove(job)
+        self._jobs.append(job)
+        try:
+            seconds = self._eyes.see(sequence, run)
+            reading.seen(self._eyes.view(run.path), run.tile, seconds)
+        except Interrupted:
+            pass  # the next step ends it
+        except CacheFullError:
+            self._make_room()
+        except KnownError as error:
+            self._go_on(job, error)
+        return True
 
     def _give_sequences(self) -> None:
         for job in list(self._jobs):
@@ -182,8 +233,11 @@ class AnswerScheduler:
         left = len(prompt) - read
         wanted.tell(read, self._prefill.seconds_left(left))
         # The others wait for it: so beside them it is no more than what llama.cpp computes at once.
-        most = self._context.n_ubatch - n_others if n_others else N_BATCH
-        return BatchPart(sequence, prompt[read : read + self._prefill.chunk_size(left, most)])
+        most = min(N_BATCH, self._context.n_ubatch - n_others) if n_others else N_BATCH
+        text = text_length(prompt, read)
+        # Before a picture no token is to be read alone, as the last one of the prompt is.
+        size = self._prefill.chunk_size(left if text == left else text + 1, most)
+        return BatchPart(sequence, prompt[read : read + size])
 
     def _timed(self, parts: Sequence[BatchPart], n_prompt: int) -> None:
         """Evaluate a batch, `n_prompt` of whose tokens are a chunk of a prompt, and choose the number of threads.

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from belle.engine.answer.answer_in_progress import AnswerInProgress
 from belle.engine.llama.kv_sequence import KvSequence
+from belle.engine.pictures.picture_view import PictureView
 
 _PROGRESS_S = 0.15
 
@@ -32,6 +33,7 @@ class PromptReading:
     prompt: Sequence[int]
     answer: AnswerInProgress | None = None
     _told_at: float = 0.0
+    _seeing_s: float = 0.0
 
     def begin(self, reused: int) -> None:
         """So many tokens of it were in the KV cache."""
@@ -42,6 +44,14 @@ class PromptReading:
         """So many more have been read for another answer meanwhile."""
         if self.answer is not None:
             self.answer.reused_tokens += tokens
+
+    def seen(self, view: PictureView, tile: int, seconds: float) -> None:
+        """A tile of a picture is in the KV cache, which took so long. The last one of its picture is told."""
+        self._seeing_s += seconds
+        if tile == len(view.runs) - 1:
+            seconds, self._seeing_s = self._seeing_s, 0.0
+            if self.answer is not None:
+                self.answer.tell_picture(view, seconds)
 
     def tell(self, read: int, seconds_left: float | None) -> None:
         """So many tokens, from the first on, are in the KV cache now. Not every call is an event."""

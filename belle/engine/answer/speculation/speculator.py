@@ -46,9 +46,11 @@ class Speculator:
         self._rest = _FIRST_REST
         self._rested = 0  # tokens since the draft model did not pay
         self._is_resting = False
+        self._is_off = False
 
-    def begin(self) -> None:
-        """Another answer begins."""
+    def begin(self, *, may_guess: bool = True) -> None:
+        """Another answer begins. Without `may_guess` nothing is guessed for it."""
+        self._is_off = not may_guess
         self._text = []
         self._unjudged = ()
         self._gain = SpeculationGain()
@@ -59,7 +61,7 @@ class Speculator:
 
         If not, what was guessed instead is removed.
         """
-        if not self._sizes:
+        if self._is_off or not self._sizes:
             return False
         if not self._text:
             self._text = list(sequence.tokens)
@@ -79,7 +81,7 @@ class Speculator:
         Raises Interrupted, KnownError.
         """
         self._drafting_s = 0.0
-        if not self._sizes or self._gain.is_loss:
+        if self._is_off or not self._sizes or self._gain.is_loss:
             return ()
         most = min(most, MOST_TOKENS - 1)
         return self._from_text(most) or self._from_draft(most)
