@@ -104,7 +104,7 @@ class TokenLine:
         if token is not None:
             self.flush()
             self._add([token], trained)
-            self._continues = False
+            self._continues = self._is_after_picture = False
 
     def add_text(self, text: str, trained: bool | None) -> None:
         """Text without control tokens."""
