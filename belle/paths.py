@@ -110,6 +110,11 @@ def exact_batches_file() -> Path:
     return cache_dir() / "exact-batches.json"
 
 
+def word_dictionary_dir() -> Path:
+    """The folder in which jieba keeps its dictionary of Chinese words in a form that loads quickly."""
+    return cache_dir() / "jieba"
+
+
 def settings_file() -> Path:
     """The window's settings (INI)."""
     return config_dir() / "settings.ini"

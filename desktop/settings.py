@@ -124,6 +124,24 @@ class Settings(QObject):
         """Set whether what the person wants remembered is given to the model."""
         self.set_value("facts/on", on)
 
+    @property
+    def voice(self) -> str:
+        """The voice that reads aloud, such as `kokoro:zf_xiaoxiao`; empty for the one that fits the language."""
+        return str(self.value("voice/name", ""))
+
+    @property
+    def voice_model(self) -> str:
+        """The folder or file of a Kokoro model; empty for those among the models."""
+        return str(self.value("voice/model", ""))
+
+    @property
+    def voice_speed(self) -> float:
+        """How fast it reads; 1 is the voice's own speed."""
+        try:
+            return min(2.0, max(0.5, float(self.value("voice/speed", 1.0))))
+        except (TypeError, ValueError):
+            return 1.0
+
     def thinking(self, ref: str) -> bool | None:
         """Whether a model thinks before it answers, by its catalogue name or path; None: not set."""
         value = self.value(_thinking_name(ref))

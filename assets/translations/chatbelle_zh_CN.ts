@@ -2770,6 +2770,54 @@
         <source>Only documents are attached together. Left out: {number}. Drop the rest one by one.</source>
         <translation>只有文档可以一起附上；还有 {number} 个没有处理，请逐个拖进来。</translation>
     </message>
+    <message>
+        <source>There is no voice yet</source>
+        <translation>还没有语音</translation>
+    </message>
+    <message>
+        <source>Get Kokoro-82M v1.0 (ONNX, about 90 MB) and choose its folder in the settings, under “Reading”. It speaks on this computer.</source>
+        <translation>请下载 Kokoro-82M v1.0（ONNX 版，约 90 MB），然后在设置的“阅读”中选择它所在的文件夹。朗读在这台电脑上进行。</translation>
+    </message>
+    <message>
+        <source>The chosen voice is gone</source>
+        <translation>选定的语音已不在了</translation>
+    </message>
+    <message>
+        <source>Choose another one in the settings, under “Reading”.</source>
+        <translation>请在设置的“阅读”中另选一个。</translation>
+    </message>
+    <message>
+        <source>The packages that speak are not installed yet</source>
+        <translation>朗读所需的软件包尚未安装</translation>
+    </message>
+    <message>
+        <source>Install them with: {command}</source>
+        <translation>安装命令：{command}</translation>
+    </message>
+    <message>
+        <source>Nothing here can play sound</source>
+        <translation>这台电脑无法播放声音</translation>
+    </message>
+    <message>
+        <source>Look for a loudspeaker in the system&apos;s settings; on Linux, libportaudio2 or pw-play is needed.</source>
+        <translation>请在系统设置中检查扬声器；在 Linux 上需要 libportaudio2 或 pw-play。</translation>
+    </message>
+    <message>
+        <source>The voice could not say it</source>
+        <translation>语音没能读出来</translation>
+    </message>
+    <message>
+        <source>Choose another voice in the settings, under “Reading”.</source>
+        <translation>请在设置的“阅读”中换一个语音。</translation>
+    </message>
+    <message>
+        <source>There is nothing to read here</source>
+        <translation>这里没有可朗读的内容</translation>
+    </message>
+    <message>
+        <source>Code and formulas are not read aloud.</source>
+        <translation>代码和公式不会朗读。</translation>
+    </message>
 </context>
 <context>
     <name>Notifications</name>
@@ -3284,6 +3332,18 @@
         <source>Back to how it was at first</source>
         <translation>恢复最初的样子</translation>
     </message>
+    <message>
+        <source>Voice</source>
+        <translation>语音</translation>
+    </message>
+    <message>
+        <source>Reads answers aloud, on this computer.</source>
+        <translation>朗读回答，只在这台电脑上进行。</translation>
+    </message>
+    <message>
+        <source>Speed of the voice</source>
+        <translation>语速</translation>
+    </message>
 </context>
 <context>
     <name>Serve</name>
@@ -3740,6 +3800,10 @@
     <message>
         <source>Quick question, in a small window</source>
         <translation>快速提问（小窗口）</translation>
+    </message>
+    <message>
+        <source>Read the last answer aloud, or stop reading</source>
+        <translation>朗读最后一个回答，或停止朗读</translation>
     </message>
 </context>
 <context>
@@ -4402,6 +4466,14 @@
         <source>{n} tokens</source>
         <translation>{n} 个词元</translation>
     </message>
+    <message>
+        <source>Stop reading</source>
+        <translation>停止朗读</translation>
+    </message>
+    <message>
+        <source>Read aloud</source>
+        <translation>朗读</translation>
+    </message>
 </context>
 <context>
     <name>Tray</name>
@@ -4420,6 +4492,29 @@
     <message>
         <source>Quick question…</source>
         <translation>快速提问…</translation>
+    </message>
+</context>
+<context>
+    <name>Voice</name>
+    <message>
+        <source>Automatic</source>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>Automatic: by the language of the text</source>
+        <translation>自动：按文字的语言</translation>
+    </message>
+    <message>
+        <source>No voice is installed yet</source>
+        <translation>还没有安装语音</translation>
+    </message>
+    <message>
+        <source>Use the Kokoro model in a folder…</source>
+        <translation>使用文件夹中的 Kokoro 模型…</translation>
+    </message>
+    <message>
+        <source>Folder of a Kokoro model</source>
+        <translation>Kokoro 模型所在的文件夹</translation>
     </message>
 </context>
 <context>

@@ -1,1 +1,1 @@
-"""Speech to text with whisper.cpp, in a process of its own."""
+"""Speech to text with whisper.cpp, and texts read aloud (`speaking`), each in a process of its own."""

@@ -12,6 +12,10 @@ from desktop.settings import Settings
 from desktop.ui.dialogs.setting_page import SettingPage, in_a_row
 from desktop.ui.style.controls import Choice, Segments, label
 from desktop.ui.style.reading import NAMES, Reading, Width, reading_of
+from desktop.ui.voice.voice_button import VoiceButton
+
+SPEEDS = ("0.8", "1.0", "1.2", "1.5")
+"""How fast is read aloud, to choose from."""
 
 
 class ReadingPage(SettingPage):
@@ -30,6 +34,10 @@ class ReadingPage(SettingPage):
         self.width_choice = Segments(get_args(Width))
         self.width_choice.set_value(reading.width)
         self.width_choice.chosen.connect(lambda width: self._set("width", width))
+        self.voice_button = VoiceButton(settings)
+        self.speed_choice = Segments(SPEEDS)
+        self.speed_choice.set_value(f"{settings.voice_speed:.1f}")
+        self.speed_choice.chosen.connect(lambda speed: settings.set_value("voice/speed", float(speed)))
         self.reset_button = QPushButton()
         self.reset_button.setProperty("kind", "link")
         self.reset_button.clicked.connect(self._reset)
@@ -38,6 +46,8 @@ class ReadingPage(SettingPage):
             ("text_font", self.text_font),
             ("code_font", self.code_font),
             ("width", self.width_choice),
+            ("voice", self.voice_button),
+            ("speed", self.speed_choice),
             ("", self.reset_button),
             wide=("width",),
         )
@@ -56,6 +66,11 @@ class ReadingPage(SettingPage):
                     translate("Reading", "Column"),
                     translate("Reading", "Short lines read best; a wide column shows more of tables and code."),
                 ),
+                "voice": (
+                    translate("Reading", "Voice"),
+                    translate("Reading", "Reads answers aloud, on this computer."),
+                ),
+                "speed": (translate("Reading", "Speed of the voice"), ""),
             }
         )
         self.smaller.setAccessibleName(translate("Reading", "Smaller text"))
@@ -71,6 +86,10 @@ class ReadingPage(SettingPage):
                 translate("Reading", "Wide"),
                 translate("Reading", "Full"),
             ),
+        )
+        self.voice_button.retranslate()
+        self.speed_choice.set_texts(
+            translate("Reading", "Speed of the voice"), [f"{float(speed):g}×" for speed in SPEEDS]
         )
         self.reset_button.setText(translate("Reading", "Back to how it was at first"))
         self._show_size()

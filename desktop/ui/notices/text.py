@@ -21,6 +21,7 @@ from desktop.ui.notices.files import file_texts
 from desktop.ui.notices.models import model_texts
 from desktop.ui.notices.program import program_texts
 from desktop.ui.notices.store import store_texts
+from desktop.ui.notices.voice import voice_texts
 
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
@@ -150,4 +151,12 @@ def _facts(details: Mapping[str, Any]) -> dict[str, str]:
 def sentences() -> dict[str, tuple[str, str]]:
     """Title and sentence by kind, with the names of facts in braces."""
     fallbacks = {f"fallback_{reason}": texts for reason, texts in fallback_texts().items()}
-    return {**model_texts(), **answer_texts(), **store_texts(), **file_texts(), **program_texts(), **fallbacks}
+    return {
+        **model_texts(),
+        **answer_texts(),
+        **store_texts(),
+        **file_texts(),
+        **program_texts(),
+        **voice_texts(),
+        **fallbacks,
+    }

@@ -56,6 +56,11 @@ def damaged() -> str:
     return translate("Transcript", "A part of this message is damaged on the disk; � stands for what cannot be read.")
 
 
+def read_aloud(is_read: bool) -> str:
+    """The button that reads a message aloud, or stops."""
+    return translate("Transcript", "Stop reading") if is_read else translate("Transcript", "Read aloud")
+
+
 def answer() -> str:
     return translate("Transcript", "Answer")
 

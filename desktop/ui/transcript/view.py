@@ -51,6 +51,8 @@ class TranscriptView(KeyboardMessageList):
     """Message id, and whether it is to be pinned or unpinned."""
     compare_requested = Signal(int)
     """Another model is to answer the question of a message, too."""
+    speak_requested = Signal(int)
+    """A message is to be read aloud, or not any more."""
     context_requested = Signal()
     """What happens when the context is full is to be chosen."""
     summary_requested = Signal()
@@ -58,6 +60,7 @@ class TranscriptView(KeyboardMessageList):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._read_aloud_id: int | None = None
         self._stream = StreamBuffer(self)
         self._stream.flushed.connect(self._show_batch)
         themes().changed.connect(self._restyle)
@@ -242,6 +245,34 @@ class TranscriptView(KeyboardMessageList):
             self._stick = self.at_bottom()
         return count
 
+    def set_read_aloud(self, message_id: int | None) -> None:
+        """The message that is being read aloud; None for none."""
+        self._read_aloud_id = message_id
+        for row in self._rows.rows:
+            if row.widget is not None:
+                row.widget.set_read_aloud(row.message.id == message_id)
+
+    def mark_spoken(self, message_id: int, sentence: str, begin: int) -> int | None:
+        """Mark the sentence that is heard, and scroll so that it is visible; "" removes the mark.
+
+        Args:
+            begin: the place in the shown text after which it comes.
+
+        Returns the place behind it; None where it is not shown.
+        """
+        index = self._rows.index_of(message_id)
+        if index is None:
+            return None
+        widget = self._widget_of(self._rows.rows[index])
+        self._measure(index)  # a sentence has a place only in text that is laid out
+        marked = widget.mark_spoken(sentence, begin)
+        if marked is None:
+            return None
+        place, top, bottom = marked
+        self._sync(self._anchor())
+        self._bring_into_view(widget.y() + top, widget.y() + bottom)
+        return place
+
     def unmark(self) -> None:
         """Remove all marks."""
         for row in self._rows.rows:
@@ -279,6 +310,8 @@ class TranscriptView(KeyboardMessageList):
         widget.text.remember.connect(lambda text: self.remember_requested.emit(text or widget.message.text))
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
         widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
+        if row.message.id == self._read_aloud_id:
+            widget.set_read_aloud(True)
         widget.text.dragged_to.connect(self._drag_scroll)
         widget.text.caret_moved.connect(lambda: self._follow_caret(widget))
         return widget
@@ -308,6 +341,8 @@ class TranscriptView(KeyboardMessageList):
         match name:
             case "copy":
                 widget.copy()
+            case "speak":
+                self.speak_requested.emit(message_id)
             case "regenerate":
                 self.regenerate_requested.emit(message_id)
             case "previous":

@@ -18,6 +18,7 @@ from desktop.ui.instructions.project_dialogs import ProjectDialogs
 from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.voice.read_aloud import ReadingAloud
 from desktop.ui.window.attachments import WindowAttachments
 from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
@@ -54,7 +55,10 @@ class WindowActions(QObject):
         self._window = window
         self._controller = controller
         self.by_id = make_actions(window)
-        self.dialogs = WindowDialogs(window, controller, window.settings, window.header.show_model_menu)
+        self.reading_aloud = ReadingAloud(window, controller)
+        self.dialogs = WindowDialogs(
+            window, controller, window.settings, window.header.show_model_menu, self.reading_aloud
+        )
         self.exchange = ExchangeDialogs(window, controller)
         self.attachments = WindowAttachments(window, controller)
         self.code_saving = CodeSaving(window, controller)
@@ -93,7 +97,7 @@ class WindowActions(QObject):
         self._update_actions()
 
     def _update_actions(self) -> None:
-        self.by_id["stop"].setEnabled(self._can_stop or self.reader.is_on)
+        self.by_id["stop"].setEnabled(self._can_stop or self.reader.is_on or self.reading_aloud.is_on)
         for name in ("export", "print", "reader", "find"):
             self.by_id[name].setEnabled(self._controller.conversation is not None)
 
@@ -114,6 +118,7 @@ class WindowActions(QObject):
             "stop": self._escape,
             "regenerate": self._answer_again,
             "copy_last": self._copy_last,
+            "read_aloud": self.reading_aloud.toggle,
             "pin_message": self._pin_message,
             "message_up": lambda: window.transcript.focus_message(-1),
             "message_down": lambda: window.transcript.focus_message(1),
@@ -143,6 +148,7 @@ class WindowActions(QObject):
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
         self.reader.changed.connect(self._update_actions)
+        self.reading_aloud.changed.connect(self._update_actions)
         controller.conversation_opened.connect(self._conversation_opened)
         side.model.has_failed = controller.has_failed
         side.model.typed_title = window.header.typed_title = partial(controller.drafting.typed_text, "title")
@@ -172,6 +178,7 @@ class WindowActions(QObject):
         transcript.save_code_requested.connect(self.code_saving.ask)
         transcript.compare_requested.connect(self._compare_on)
         transcript.remember_requested.connect(self.facts.remember)
+        transcript.speak_requested.connect(self.reading_aloud.toggle)
         transcript.pin_requested.connect(self._controller.context.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
@@ -202,7 +209,9 @@ class WindowActions(QObject):
     # The parts of the window
 
     def _escape(self) -> None:
-        if self.reader.is_on:
+        if self.reading_aloud.is_on:
+            self.reading_aloud.stop()
+        elif self.reader.is_on:
             self.reader.leave()
         else:
             self._controller.messages.stop()
@@ -221,6 +230,7 @@ class WindowActions(QObject):
 
     def _conversation_opened(self, conversation: StoredConversation | None) -> None:
         self.finding.close()
+        self.reading_aloud.leave(conversation.id if conversation else None)
         if conversation is None:  # nothing to read
             self.reader.leave()
         self._update_actions()

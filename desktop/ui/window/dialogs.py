@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from desktop.ui.dialogs.settings import Page
     from desktop.ui.dialogs.system_prompt import SystemPromptDialog
     from desktop.ui.instructions.persona_dialogs import PersonaDialogs
+    from desktop.ui.voice.read_aloud import ReadingAloud
     from desktop.ui.window.comparing import ComparisonDialogs
 
 
@@ -33,17 +34,23 @@ class WindowDialogs(QObject):
         controller: carries out what they choose.
         settings: changed by the settings dialog.
         show_models: opens the list of models.
+        reading_aloud: knows which voices there are.
     """
 
     job_changed = Signal(object)
     """The `JobState` of a job of the library."""
 
     def __init__(
-        self, window: QWidget, controller: ChatController, settings: Settings, show_models: Callable[[], None]
+        self,
+        window: QWidget,
+        controller: ChatController,
+        settings: Settings,
+        show_models: Callable[[], None],
+        reading_aloud: ReadingAloud,
     ) -> None:
         super().__init__(window)
         self._window, self._controller, self._settings = window, controller, settings
-        self._show_models = show_models
+        self._show_models, self._reading_aloud = show_models, reading_aloud
 
     def open_file(self) -> None:
         """Ask for a GGUF file and open it."""
@@ -162,6 +169,9 @@ class WindowDialogs(QObject):
         dialog.delete_saved_requested.connect(models.delete_saved_states)
         dialog.delete_saved_requested.connect(lambda: dialog.show_saved_bytes(models.saved_state_bytes()))
         dialog.templates_requested.connect(self.show_templates)
+        voice = dialog.reading.voice_button
+        voice.voices_requested.connect(self._reading_aloud.list_voices)
+        self._reading_aloud.voices_listed.connect(voice.show_voices)
         dialog.set_can_choose_template(self._controller.model.info is not None)
         dialog.open()
 

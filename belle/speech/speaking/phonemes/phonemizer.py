@@ -33,7 +33,7 @@ class Phonemizer:
         jieba.setLogLevel("ERROR")
         # It keeps its dictionary in a file, which is read with `marshal`: not in a folder that others can write to.
         with suppress(OSError):
-            jieba.dt.tmp_dir = str(paths.private_folder(paths.cache_dir() / "jieba"))
+            jieba.dt.tmp_dir = str(paths.private_folder(paths.word_dictionary_dir()))
         self._words = jieba.lcut
         self._pinyin = lazy_pinyin
         self._style = Style.TONE3

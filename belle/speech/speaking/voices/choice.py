@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PACKAGES = ("jieba", "misaki", "onnxruntime", "pypinyin")
 """What Kokoro's voices need: the extra `speak`."""
 
-_PREFERRED = ("zf_xiaoxiao", "zf_xiaoyi", "zf_xiaobei", "af_heart", "af_bella")
+_PREFERRED = ("zf_xiaoxiao", "zf_xiaoyi", "zf_xiaobei", "Tingting", "af_heart", "af_bella", "Samantha")
 _MOST_THREADS = 4
 
 

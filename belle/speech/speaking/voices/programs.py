@@ -26,7 +26,7 @@ _LIST_S = 10.0
 _SPEAK_S = 120.0
 _WORDS_PER_MINUTE = 175  # of both programs, unless they are told another speed
 # “Tingting            zh_CN    # 你好，我叫婷婷。”
-_LISTED = re.compile(r"^(?P<name>\S.*?)\s{2,}(?P<language>[a-z]{2,3})[_-]\S+\s+#", re.MULTILINE)
+_LISTED = re.compile(r"^(?P<name>\S.*?)\s+(?P<language>[a-z]{2,3})[_-]\S+\s+#", re.MULTILINE)
 ESPEAK_VOICES = (VoiceName("espeak", "cmn", "zh"), VoiceName("espeak", "en", "en"))
 
 

@@ -24,7 +24,7 @@ _CONFIRMATION_MS = 1500
 
 
 class ActionBar(QWidget):
-    """Buttons `previous`, `next`, `regenerate`, `edit`, `pin`, `copy`; emits `chosen` with that name."""
+    """Buttons `previous`, `next`, `regenerate`, `edit`, `pin`, `speak`, `copy`; emits `chosen` with that name."""
 
     chosen = Signal(str)
 
@@ -33,7 +33,7 @@ class ActionBar(QWidget):
         self._message = message
         self._busy = False
         self._open = True
-        self._is_unanswered = False
+        self._is_unanswered = self._is_read = False
         self._buttons = {
             name: self._make(name, icon_name)
             for name, icon_name in (
@@ -42,6 +42,7 @@ class ActionBar(QWidget):
                 ("regenerate", "refresh"),
                 ("edit", "edit"),
                 ("pin", "pin"),
+                ("speak", "speaker"),
                 ("copy", "copy"),
             )
         }
@@ -54,7 +55,7 @@ class ActionBar(QWidget):
         row.addWidget(self._buttons["previous"])
         row.addWidget(self._version)
         row.addWidget(self._buttons["next"])
-        for name in ("regenerate", "edit", "pin", "copy"):
+        for name in ("regenerate", "edit", "pin", "speak", "copy"):
             row.addWidget(self._buttons[name])
         if message.role != "user":
             row.addStretch(1)
@@ -85,6 +86,12 @@ class ActionBar(QWidget):
             self._is_unanswered = is_unanswered
             self.retranslate()
 
+    def set_read_aloud(self, is_read: bool) -> None:
+        """Whether the message is being read aloud: then the button stops it."""
+        if is_read != self._is_read:
+            self._is_read = is_read
+            self.retranslate()
+
     def set_open(self, is_open: bool) -> None:
         """Show all buttons, or only those for versions."""
         self._open = is_open
@@ -107,6 +114,8 @@ class ActionBar(QWidget):
         self._buttons["edit"].name(labels.edit(message.role))
         self._buttons["pin"].set_icon("pin", "violet" if message.pinned else "ink-2")
         self._buttons["pin"].name(labels.pin(message.pinned), key_text("pin_message"))
+        self._buttons["speak"].set_icon("stop" if self._is_read else "speaker", "violet" if self._is_read else "ink-2")
+        self._buttons["speak"].name(labels.read_aloud(self._is_read), key_text("read_aloud"))
         self._reset_copy()
         number, count = message.sibling_index + 1, message.sibling_count
         self._version.setText(f"{number}/{count}")
@@ -142,6 +151,7 @@ class ActionBar(QWidget):
             "regenerate": self._open and not self._busy and can_be_answered,
             "edit": self._open and not self._busy,
             "pin": self._open or message.pinned,
+            "speak": message.role == "assistant" and bool(message.text) and (self._open or self._is_read),
             "copy": self._open and bool(message.text),
         }
         for name, visible in shown.items():

@@ -9,9 +9,12 @@ from PySide6.QtWidgets import QTextEdit
 
 from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript.document.find import occurrences
+from desktop.ui.transcript.document.render import utf16
+from desktop.ui.transcript.document.spoken import find_sentence
 
 _EVERY = ("warn", 0.3)
 _CURRENT = ("violet", 0.4)
+_SPOKEN = ("violet", 0.28)
 """Colour and opacity; `tests/desktop/ui/style/test_theme.py` computes that text can be read on them."""
 
 
@@ -45,6 +48,23 @@ class WordMarks:
         marks[place] = _selection(found[place], *_CURRENT)
         self._text.setExtraSelections(marks)
         return len(found), self._show(found[place])
+
+    def mark_spoken(self, sentence: str, begin: int) -> tuple[int, int, int] | None:
+        """Mark the sentence that is heard, the first one from the place `begin` on; "" removes all marks.
+
+        Returns the place behind it, and the y where it begins and ends; None where it is not in the text.
+        """
+        text = self._text.toPlainText()
+        place = find_sentence(text, sentence, begin)
+        if place is None:
+            self._text.setExtraSelections([])
+            return None
+        cursor = QTextCursor(self._text.document())
+        cursor.setPosition(utf16(text[: place[0]]))
+        top = self._text.cursorRect(cursor).top()
+        cursor.setPosition(utf16(text[: place[1]]), QTextCursor.MoveMode.KeepAnchor)
+        self._text.setExtraSelections([_selection(cursor, *_SPOKEN)])
+        return place[1], top, self._text.cursorRect(cursor).bottom()
 
     def _show(self, found: QTextCursor) -> int:
         """Scroll a table or code so that a selection is visible. Returns its y."""

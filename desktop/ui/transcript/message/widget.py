@@ -37,8 +37,8 @@ class MessageWidget(MessageFrame):
 
     height_changed = Signal()
     chosen = Signal(str)
-    """`copy`, `regenerate`, `pin`, `compare`, `previous`, `next`, `continue`; of the hairline above it `context`,
-    `summary`."""
+    """`copy`, `speak`, `regenerate`, `pin`, `compare`, `previous`, `next`, `continue`; of the hairline above it
+    `context`, `summary`."""
     source_chosen = Signal(int)
     """The number of a passage that the answer was made from."""
     save_code = Signal(object)
@@ -49,7 +49,7 @@ class MessageWidget(MessageFrame):
 
     def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(message, parent)
-        self._busy = self._last = self._active = False
+        self._busy = self._last = self._active = self._is_read = False
         self._content = Content(message.role)
         self._clipped = self._unfolded = False
         self._style = Style(text_theme(), mostly_chinese(message.text))
@@ -148,6 +148,23 @@ class MessageWidget(MessageFrame):
         count, y = self.text.marks.mark_occurrence(text, place)
         return count, None if y is None else y + self.text.y()
 
+    def set_read_aloud(self, is_read: bool) -> None:
+        """Whether the message is being read aloud."""
+        self._is_read = is_read
+        if self._actions is not None or is_read:
+            self.action_bar().set_read_aloud(is_read)
+            self._refresh_actions()
+
+    def mark_spoken(self, sentence: str, begin: int) -> tuple[int, int, int] | None:
+        """Mark the sentence that is heard, from the place `begin` of the text on; "" removes the mark.
+
+        Returns the place behind it and its y, from top to bottom, in this widget; None where it is not shown.
+        """
+        if sentence and (self._content.folded or self._clipped):
+            self.unfold()
+        marked = self.text.marks.mark_spoken(sentence, begin)
+        return None if marked is None else (marked[0], marked[1] + self.text.y(), marked[2] + self.text.y())
+
     # Actions
 
     def copy(self) -> None:
@@ -210,6 +227,7 @@ class MessageWidget(MessageFrame):
             self._actions = ActionBar(self.message, self)
             self._actions.chosen.connect(self._act)
             self._actions.set_busy(self._busy)
+            self._actions.set_read_aloud(self._is_read)
             self._place_actions()
         return self._actions
 
@@ -222,7 +240,7 @@ class MessageWidget(MessageFrame):
                 *(w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus),
             ]
         bar = self.action_bar()
-        buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "pin", "copy")]
+        buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "pin", "speak", "copy")]
         note_button = self._note.button if self._note is not None else None
         thought = self._thought.stops() if self._thought is not None else []
         candidates: list[QWidget | None] = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import sys
 import time
 import wave
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from belle.speech.speaking.events import ReadingEnded, SentenceStarted, Speaking
 from belle.speech.speaking.voices.kokoro import SYMBOLS
 from belle.speech.speaking.voices.voice import VoiceName
 from tests.belle.speech.speaking.tiny_kokoro import heard, tone, write_kokoro
+from tests.support.player import install_player
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +35,6 @@ def sound_of(path: Path) -> np.ndarray:
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 24_000)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
-
-
-def fake_player(folder: Path, name: str = "pw-play") -> Path:
-    """A player that takes as long as the sound does, as those of the system do, and keeps what it was given."""
-    program = folder / name
-    code = (
-        "import shutil, sys, time, wave\n"
-        f"shutil.copy(sys.argv[-1], {str(folder / 'heard.wav')!r})\n"
-        "file = wave.open(sys.argv[-1])\n"
-        "time.sleep(file.getnframes() / file.getframerate())\n"
-    )
-    program.write_text(f"#!{sys.executable}\n{code}")
-    program.chmod(0o755)
-    return program
 
 
 def test_a_text_becomes_the_sound_of_its_phonemes(speaking: BlockingSpeaking, tiny_voice: Path, tmp_path: Path) -> None:
@@ -102,17 +88,14 @@ def long_voice(tiny_voice: Path, tmp_path: Path) -> Path:
 def test_a_stop_is_heard_within_a_tenth_of_a_second(
     long_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    fake_player(programs)
-    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    heard_file = install_player(tmp_path / "bin", monkeypatch)
     events: queue.SimpleQueue[SpeakingEvent | Died] = queue.SimpleQueue()
     client = SpeakingClient(events.put)
     try:
         client.send(Speak(1, ("你好吗？",) * 9, voice="zf_tiny", model=str(long_voice)))
         wait_for(events, SentenceStarted)
         deadline = time.monotonic() + 10
-        while not (programs / "heard.wav").exists() and time.monotonic() < deadline:
+        while not heard_file.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         took = []
         began = time.monotonic()

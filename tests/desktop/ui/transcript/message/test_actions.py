@@ -312,7 +312,7 @@ def test_tab_goes_through_everything_in_reading_order(window, qtbot) -> None:
     assert names == [
         *("QPushButton", "Conversation"),
         *("You", "edit", "pin", "copy"),
-        *("Answer", "copy-code", "save-code", "continue", "next", "regenerate", "edit", "pin", "copy"),
+        *("Answer", "copy-code", "save-code", "continue", "next", "regenerate", "edit", "pin", "speak", "copy"),
         "QPushButton",
     ]
     assert all(w.accessibleName() or w.text() for w in forwards)

@@ -1,0 +1,1 @@
+"""Voice in the window: reading aloud, and the choice of a voice."""
