@@ -66,6 +66,13 @@ _DATES = (
         rf"{_START}(?P<first>\d{{4}})(?:年)?{_TO}(?P<last>\d{{4}})年",
         lambda match: f"{digits(match['first'])}年到{digits(match['last'])}年",
     ),
+    _rule(
+        rf"{_START}(?P<first>\d{{4}}){_TO}(?P<last>\d{{4}})(?=学年|年度|赛季|财年)",
+        lambda match: f"{digits(match['first'])}到{digits(match['last'])}",
+    ),
+    _rule(rf"{_START}(?P<year>\d{{4}})(?=学年|年度|赛季|财年|[QH][1-4])", lambda match: digits(match["year"])),
+    # A day that has become a name: 5·12.
+    _rule(r"(?<!\d)(?P<month>\d{1,2})·(?P<day>\d{1,2})(?!\d)", lambda match: digits(match["month"] + match["day"])),
     # A year, but not a number of years: 1500年前, 2000多年, 3000年的历史.
     _rule(
         rf"{_START}(?P<year>\d{{4}})\s*年(?!(?:之|以)?[前后来间]|的?历史|以上|以下|左右|多|期)",
@@ -120,6 +127,7 @@ _CODES = (
         rf"(?P<name>{_NAMED})(?P<link>\s*(?:号码|号|是|为|:|：)*\s*)(?P<code>\d{{3,}})(?![\d.]|{_SCALE}[个元块])",
         lambda match: match["name"] + match["link"] + digits(match["code"], one="幺"),
     ),
+    _rule(rf"{_START}(?P<room>\d{{3,4}})(?=室|号房|房间)", lambda match: digits(match["room"])),
     _rule(r"(?<![\d.])\d+(?:\.\d+){2,}(?!\d)", _dotted),
     _rule(rf"{_START}\d{{9,}}(?![\d.]|\s*(?:{'|'.join(CURRENCIES.values())}|[人个次条名吨米克]))", _long),
 )
@@ -161,7 +169,12 @@ _QUANTITIES = (
         lambda match: ("零下" if match["sign"] else "") + number(match["a"]) + "到" + _temperature_behind(match),
     ),
     _rule(rf"{_SIGNED}\s*(?P<scale>℃|°\s?C|℉|°\s?F|°)(?![A-Za-z])", _temperature),
+    _rule(
+        rf"(?P<sign>{_CURRENCY})\s?(?P<a>{NUMBER}){_TO}(?:{_CURRENCY})?(?P<number>{NUMBER})(?P<scale>{_SCALE})",
+        lambda match: f"{number(match['a'])}到{_amount(match)}",
+    ),
     _rule(rf"(?P<sign>{_CURRENCY})\s?(?P<number>{NUMBER})(?P<scale>{_SCALE})元?", _amount),
+    _rule(rf"{_START}(?P<number>{NUMBER})[wW]\+", lambda match: f"{number(match['number'])}万多"),
     _rule(rf"{_START}(?P<number>{NUMBER})(?P<scale>{_SCALE})\s?(?P<sign>{_CURRENCY})(?![A-Za-z\d])", _amount),
     _rule(
         rf"{_START}(?P<a>{NUMBER})(?:{_UNIT})?{_TO}(?=(?:{NUMBER}){_SCALE}\s?(?:{_UNIT})(?![A-Za-z\d]))",
@@ -234,9 +247,12 @@ _BETWEEN = (
     ),
     _rule(r"(?P<above>(?<![\d./A-Za-z])\d{1,4})/(?P<below>\d{1,4})(?![\d./A-Za-z])", _fraction),
     _rule(
-        rf"{_START}(?P<a>\d+)\s?[:：]\s?(?P<b>\d+)(?![\d:：])",
+        rf"{_START}(?P<a>\d+)\s?[:：]\s?(?P<b>\d+(?:\.\d+)?)(?![\d:：])",
         lambda match: f"{number(match['a'])}比{number(match['b'])}",
     ),
+    # A sign at the beginning of a number.
+    _rule(r"(?<![\w.)）])[-−](?=\d)", lambda _: "负"),
+    _rule(r"(?<=[为是到于达至])[-−](?=\d)", lambda _: "负"),
     _rule(rf"{_START}2{_TO}(?=\d+\s?(?:{MEASURE_WORDS}))", lambda _: "两到"),
     _rule(
         rf"{_START}(?P<a>{NUMBER})(?P<word>[年月日号点分秒天个人次元岁]?){_TO}(?=[-−]?\d)",
@@ -254,6 +270,8 @@ _BETWEEN = (
 # What is left: numbers, and signs that are said
 
 _REST = (
+    # Behind a Chinese character a hyphen joins a name: 歼-20.
+    _rule(r"(?<=[\u4e00-\u9fff])[-−](?=\d)", lambda _: ""),
     # Behind letters: a short number is one (A4, GPT-4), a long one is a name (MH370, G1234).
     _rule(
         r"(?<=[A-Za-z])[ -]?(?P<code>\d+)(?![\d.,]*\d|[A-Za-z%])",
@@ -263,8 +281,6 @@ _REST = (
     ),
     _rule(r"第\s?(?P<number>\d+)", lambda match: f"第{number(match['number'])}"),
     _rule(rf"(?<![\dA-Za-z.第])2(?=\s?(?:{MEASURE_WORDS}))", lambda _: "两"),
-    _rule(rf"(?<![\dA-Za-z.\u4e00-\u9fff])[-−](?P<number>{NUMBER})", lambda match: f"负{number(match['number'])}"),
-    _rule(rf"(?<=[为是到于达至])[-−](?P<number>{NUMBER})", lambda match: f"负{number(match['number'])}"),
     _rule(rf"{NUMBER}", lambda match: number(match[0])),
     _rule("|".join(sorted(map(re.escape, _SIGNS), key=len, reverse=True)), lambda match: _SIGNS[match[0]]),
     _rule(r"(?<=[A-Za-z0-9_])@(?=[A-Za-z0-9])", lambda _: "艾特"),
