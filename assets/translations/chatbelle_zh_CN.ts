@@ -2775,8 +2775,8 @@
         <translation>还没有语音</translation>
     </message>
     <message>
-        <source>Get Kokoro-82M v1.0 (ONNX, about 90 MB) and choose its folder in the settings, under “Reading”. It speaks on this computer.</source>
-        <translation>请下载 Kokoro-82M v1.0（ONNX 版，约 90 MB），然后在设置的“阅读”中选择它所在的文件夹。朗读在这台电脑上进行。</translation>
+        <source>Get Kokoro-82M, about 90 MB, with “belle speak --get” in a terminal, or choose a folder that has it in the settings, under “Reading”. It speaks on this computer.</source>
+        <translation>请在终端运行 “belle speak --get” 下载 Kokoro-82M（约 90 MB），或在设置的“阅读”中选择已有它的文件夹。朗读在这台电脑上进行。</translation>
     </message>
     <message>
         <source>The chosen voice is gone</source>

@@ -21,9 +21,10 @@ examples:
   belle speak "今天是2026年5月1日，气温25℃。"
   belle speak notes.md -o notes.wav --voice zf_xiaoxiao
   cat notes.txt | belle speak - --speed 1.2
+  belle speak --get
   belle speak --voices
 
-The voices are those of macOS, or those of Kokoro-82M (Apache-2.0), a small model that the library gets and that needs
+The voices are those of macOS, or those of Kokoro-82M (Apache-2.0), a small model that --get downloads and that needs
 the packages of the extra “speak”. espeak-ng speaks when it is asked for: --voice espeak:en. Numbers, dates and units
 are read as words; code, formulas and addresses of a .md file are left out. Nothing leaves this computer.
 
@@ -43,11 +44,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voice", default="", metavar="NAME", help="such as zf_xiaoxiao (default: by the language)")
     parser.add_argument("--model", type=input_path, metavar="PATH", help="folder or .onnx file of a Kokoro model")
     parser.add_argument("--speed", type=real(0.5, 2), default=1.0, metavar="FACTOR", help="0.5 to 2 (default: 1)")
+    parser.add_argument("--get", action="store_true", help="download Kokoro-82M and its voices, and end")
+    parser.add_argument("--yes", action="store_true", help="with --get: do not ask")
+    parser.add_argument("--endpoint", metavar="URL", help="with --get: a mirror of huggingface.co")
     parser.add_argument("--voices", action="store_true", help="list the voices, and end")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read aloud. Returns the exit status; raises KnownError."""
+    if arguments.get:
+        from belle.cli.speech.get_voice import get_voice
+
+        get_voice(endpoint=arguments.endpoint, yes=arguments.yes)
+        return 0
     from belle.speech.speaking.blocking import open_speaking
 
     if arguments.voices:

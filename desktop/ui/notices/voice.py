@@ -12,8 +12,8 @@ def voice_texts() -> dict[str, tuple[str, str]]:
             translate("Notice", "There is no voice yet"),
             translate(
                 "Notice",
-                "Get Kokoro-82M v1.0 (ONNX, about 90 MB) and choose its folder in the settings, under “Reading”. It"
-                " speaks on this computer.",
+                "Get Kokoro-82M, about 90 MB, with “belle speak --get” in a terminal, or choose a folder that has it in"
+                " the settings, under “Reading”. It speaks on this computer.",
             ),
         ),
         "unknown_voice": (

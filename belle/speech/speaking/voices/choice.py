@@ -95,7 +95,7 @@ def no_voice(model: str = "") -> KnownError:
     if model:
         message = f"{model} has no Kokoro model with voices."
         return KnownError("no_voice", message, "Choose the folder that has the .onnx file and the folder “voices”.")
-    advice = "Get Kokoro-82M v1.0 (ONNX), and put its folder among the models, or name it (--model; in the settings)."
+    advice = "Get Kokoro-82M with: belle speak --get (or name the folder that has it: --model; in the settings)."
     return KnownError("no_voice", "No voice is installed.", advice)
 
 
