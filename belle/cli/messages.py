@@ -72,6 +72,8 @@ _EN = {
     "loaded": "Loaded {count} messages.",
     "attached": "{name}: {lines} line(s), for the next question",
     "attached_none": "No file goes with the next question. /file PATH attaches one.",
+    "pictures_none": "No picture goes with the next question. /image PATH shows one.",
+    "picture_read": "({name}: {width} × {height} pixels, seen at {read_width} × {read_height}; {tokens} tokens)",
     "copied": "Copied {count} characters.",
     "provisional": "(provisional: it is thought about now)",
     "scratchpad_none": "The scratchpad is empty. /scratchpad NAME = VALUE notes a fact.",
@@ -88,6 +90,7 @@ _EN = {
         "/system TEXT    set the system prompt; without TEXT show it, “/system off” removes it\n"
         "/model NAME     let another model answer; without NAME show which it is\n"
         "/file PATH      let a text file go with the next question; “/file” shows which do, “/file off” removes them\n"
+        "/image PATH     let the next question be about a picture; “/image” shows which, “/image off” removes them\n"
         "/retry          answer the last question again\n"
         "/undo           take the last question and its answer back\n"
         "/copy           copy the last answer to the clipboard\n"
@@ -208,6 +211,8 @@ _ZH = {
     "loaded": "已载入 {count} 条消息。",
     "attached": "{name}：{lines} 行，将随下一个问题发送。",
     "attached_none": "下一个问题不附带文件。用 “/file 路径” 添加。",
+    "pictures_none": "下一个问题不附带图片。用 “/image 路径” 添加。",
+    "picture_read": "（{name}：{width} × {height} 像素，以 {read_width} × {read_height} 查看；{tokens} 个词元）",
     "copied": "已复制 {count} 个字符。",
     "provisional": "（暂时的回答：正在仔细思考）",
     "scratchpad_none": "便笺是空的。用 “/scratchpad 名称 = 内容” 记下一条事实。",
@@ -222,6 +227,7 @@ _ZH = {
         "/system 内容    设置系统提示词；不带内容则显示，“/system off” 移除\n"
         "/model 名称     换一个模型来回答；不带名称则显示当前模型\n"
         "/file 路径      让一个文本文件随下一个问题发送；不带路径则显示已附文件，“/file off” 移除\n"
+        "/image 路径     让下一个问题针对一张图片；不带路径则显示已选图片，“/image off” 移除\n"
         "/retry          重新回答上一个问题\n"
         "/undo           撤回上一个问题及其回答\n"
         "/copy           把上一个回答复制到剪贴板\n"

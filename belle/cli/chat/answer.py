@@ -7,7 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.cli.chat.settings import AnswerSettings
@@ -16,7 +17,7 @@ from belle.cli.messages import say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine
 from belle.engine.process.commands import Generate, ListTemplates
-from belle.engine.process.events import ContextCut, Done, Event, Prefill, Summarised, Text, Thinking
+from belle.engine.process.events import ContextCut, Done, Event, PictureRead, Prefill, Summarised, Text, Thinking
 from belle.errors import KnownError
 from belle.prompts import Message
 
@@ -92,6 +93,8 @@ class Answerer:
                 match event:
                     case Prefill():
                         self._show(event)
+                    case PictureRead():
+                        self._tell_scaled(event)
                     case ContextCut():
                         left_out = event.left_out
                         key = "cut_middle" if settings.overflow == "cut_middle" else "cut"
@@ -132,6 +135,13 @@ class Answerer:
 
         with stopping_at_interrupt(stop):
             yield from self.engine.generate(request)
+
+    def _tell_scaled(self, event: PictureRead) -> None:
+        """Say that a picture was seen smaller than it is."""
+        if (event.read_width, event.read_height) != (event.width, event.height):
+            self._terminal.clear()
+            sizes = asdict(event) | {"name": Path(event.path).name}
+            self._terminal.note(say("picture_read", **sizes))
 
     def _show(self, event: Prefill) -> None:
         if event.total < _LONG_PREFILL or event.done >= event.total:

@@ -74,6 +74,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a text that goes with the (first) question: plain text, Markdown, source code; repeatable. With a "
         "strategy it is a document that the model can search",
     )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        type=input_file,
+        metavar="PATH",
+        help="a picture that the (first) question is about, for models that see: PNG, JPEG, WebP, GIF, BMP; repeatable",
+    )
+    parser.add_argument(
+        "--mmproj",
+        type=input_file,
+        metavar="FILE",
+        help="the GGUF with the model's vision encoder (default: one beside the model that fits it)",
+    )
     steps = parser.add_argument_group(
         "strategies", "The model works in steps, which are shown, and may use tools: calculator, calendar, search."
     )
@@ -139,6 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
     load = replace(load, threads=arguments.threads)
     load = replace(load, kv_type=arguments.kv_type, flash_attention=arguments.flash_attention)
     load = replace(load, speculation=arguments.speculation, draft=arguments.draft and str(arguments.draft))
+    load = replace(load, mmproj=arguments.mmproj and str(arguments.mmproj))
     if opened.shared is not None:
         load = _with_saved_states(load)
 
@@ -169,6 +184,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if opened.shared is not None:
             _take_over(arguments, conversation)
+        for picture in arguments.image:
+            conversation.show_picture(picture)
         if question is None:
             history = None if arguments.no_history else InputHistory(paths.chat_history_file())
             return ChatSession(conversation, terminal, history=history, attachments=attachments).run()

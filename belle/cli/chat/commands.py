@@ -40,6 +40,7 @@ class Commands:
             "/set": self._set,
             "/show": self._show_prompt,
             "/file": self._file,
+            "/image": self._image,
             "/retry": self._retry,
             "/undo": self._undo,
             "/copy": self._copy,
@@ -144,6 +145,14 @@ class Commands:
         else:
             names = [attachment.name for attachment in self._conversation.attachments]
             self._terminal.note("\n".join(names) or say("attached_none"), style="")
+
+    def _image(self, name: str) -> None:
+        if name == "off":
+            self._conversation.pictures = []
+        elif name:
+            self._conversation.show_picture(Path(name))
+        names = [Path(path).name for path in self._conversation.pictures]
+        self._terminal.note("\n".join(names) or say("pictures_none"), style="")
 
     def _retry(self, rest: str) -> None:
         del rest

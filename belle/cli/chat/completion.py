@@ -13,7 +13,7 @@ from belle.models.catalog import load_catalog
 from belle.models.registry import installed
 from belle.texts import visible
 
-_WITH_PATH = ("/file", "/save", "/load", "/model")
+_WITH_PATH = ("/file", "/image", "/save", "/load", "/model")
 
 
 class CommandCompleter(Completer):
@@ -53,7 +53,7 @@ def _words(command: str, rest: str) -> Iterable[str]:
     if command == "/set":
         name, space, _ = rest.partition(" ")
         return [f"{name} {choice}" for choice in CHOICES.get(name, ())] if space else [*NAMES, "ctx"]
-    if command in ("/system", "/file"):
+    if command in ("/system", "/file", "/image"):
         return ["off"]
     return _models() if command == "/model" else ()
 

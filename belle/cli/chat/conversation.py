@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.cli.chat.answer import Answered, Answerer
@@ -51,6 +52,7 @@ class ChatConversation:
         self.transcript = transcript
         self.model = model
         self.attachments: list[Attachment] = []
+        self.pictures: list[str] = []
         self.last: Done | None = None
         self.last_record: TurnRecord | None = None
         self.shared = shared
@@ -72,9 +74,9 @@ class ChatConversation:
         Without any text of an answer it does not become a part of the conversation. Raises KnownError.
         """
         text = with_attachments(question, self.attachments)
-        done = self._answer(ChatMessage("user", text))
+        done = self._answer(ChatMessage("user", text, pictures=tuple(self.pictures)))
         if done is not None:
-            self.attachments = []
+            self.attachments, self.pictures = [], []
         return done
 
     def retry(self) -> bool:
@@ -98,7 +100,7 @@ class ChatConversation:
         self.save()
         self._save_elsewhere()
         self.transcript = transcript
-        self.attachments = []
+        self.attachments, self.pictures = [], []
         if self.strategy is not None:
             self.strategy.begin(transcript)
         if self.shared is not None:
@@ -107,6 +109,22 @@ class ChatConversation:
     def take_back(self) -> str | None:
         """Take the last question and its answer back. Returns the question; None when there is none."""
         return self.transcript.take_back()
+
+    def show_picture(self, path: Path) -> None:
+        """Let the next question be about a picture, too.
+
+        Raises KnownError for a model that sees none, and where pictures can be neither used nor kept.
+        """
+        if self.strategy is not None:
+            raise KnownError("usage", "A strategy answers without pictures.", "Leave out --strategy to ask about one.")
+        if self.shared is not None:
+            message = "The terminal cannot keep pictures in a saved conversation."
+            raise KnownError("usage", message, "Ask without --save, --continue and --conversation, or in the window.")
+        if not self.model.info.sees:
+            message = f"{self.model.title} reads text only: it cannot see pictures."
+            advice = "Choose a model that sees, with its mmproj file beside it or named by --mmproj."
+            raise KnownError("sees_nothing", message, advice)
+        self.pictures.append(str(path.expanduser().absolute()))
 
     def set_system(self, text: str) -> None:
         """Set the system prompt; empty for none."""

@@ -81,7 +81,7 @@ class ChatModel:
     def use(self, name: str) -> None:
         """Load another model. When that fails, the one before is loaded again. Raises KnownError."""
         resolved = resolve(name)
-        self._replace(resolved, replace(self._load, path=str(resolved.path), template=resolved.template))
+        self._replace(resolved, replace(self._load, path=str(resolved.path), template=resolved.template, mmproj=None))
 
     def set_context(self, n_ctx: int) -> None:
         """Load the same model with another context length, in tokens; 0 takes the model's own. Raises KnownError."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
-from belle.prompts import Message, Role
+from belle.prompts import Message, PictureRef, Role
 from belle.prompts.summary import with_summary
 
 _LONGEST_FILE = 256 << 20
@@ -24,6 +24,7 @@ class ChatMessage:
         status: as in `desktop.store.records.STATUSES`.
         stored_id: its number among the window's conversations; None where it is not there.
         pinned: stays in the prompt whatever the context policy leaves out.
+        pictures: paths of what is seen before the text.
     """
 
     role: Role
@@ -35,6 +36,11 @@ class ChatMessage:
     stats: Mapping[str, Any] = field(default_factory=dict)
     stored_id: int | None = None
     pinned: bool = False
+    pictures: tuple[str, ...] = ()
+
+    def as_message(self) -> Message:
+        """What is sent of it."""
+        return Message(self.role, self.text, pictures=tuple(map(PictureRef, self.pictures)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Transcript:
         gone = {id(message) for message in self.summarised}
         indexed = list(enumerate(self.messages, first))
         return ChatPrompt(
-            (*system, *(Message(message.role, message.text) for message in self.messages)),
+            (*system, *(message.as_message() for message in self.messages)),
             pinned=tuple(index for index, message in indexed if message.pinned),
             summary=self.summary,
             summarised=tuple(index for index, message in indexed if id(message) in gone),
@@ -81,7 +87,7 @@ class Transcript:
         """What the model has read of it, which may be less, with a summary."""
         gone = {id(message) for message in self.left_out}
         system = [Message("system", self.system)] if self.system.strip() else []
-        rest = [Message(message.role, message.text) for message in self.messages if id(message) not in gone]
+        rest = [message.as_message() for message in self.messages if id(message) not in gone]
         return with_summary([*system, *rest], self.read_summary)
 
     def at(self, indices: Collection[int]) -> list[ChatMessage]:
