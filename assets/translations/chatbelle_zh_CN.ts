@@ -2107,6 +2107,14 @@
         <translation>“{file}”是做别的事用的。请选一个能生成文字的模型。</translation>
     </message>
     <message>
+        <source>This model writes down speech</source>
+        <translation>这是语音转文字模型</translation>
+    </message>
+    <message>
+        <source>“{name}” does not chat. Choose a model that generates text.</source>
+        <translation>“{name}”不能聊天。请选择能生成文字的模型。</translation>
+    </message>
+    <message>
         <source>This is one part of a model</source>
         <translation>这只是模型的一部分</translation>
     </message>

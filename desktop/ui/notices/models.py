@@ -57,6 +57,10 @@ def model_texts() -> dict[str, tuple[str, str]]:
                 "“{file}” is an embedding model. Add it under “Models”, and it finds passages in documents.",
             ),
         ),
+        "speech_model": (
+            translate("Notice", "This model writes down speech"),
+            translate("Notice", "“{name}” does not chat. Choose a model that generates text."),
+        ),
         "split_part": (
             translate("Notice", "This is one part of a model"),
             translate("Notice", "Open its first part, “{first}”; the others are found from there."),
