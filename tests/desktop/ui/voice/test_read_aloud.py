@@ -106,6 +106,18 @@ def test_an_answer_is_read_while_it_grows(reading, qtbot):
     assert heard == ["一。", "二。", "三。"]
 
 
+def test_the_worker_is_ended_when_nothing_is_read_for_a_while(reading, qtbot, settings):
+    from desktop.voice.reading import ReadAloud
+
+    reader = ReadAloud(settings, unload_ms=50)
+    with qtbot.waitSignal(reader.ended, timeout=20_000):
+        reader.read(7, "好。")
+    qtbot.waitUntil(lambda: not reader._client.alive, timeout=10_000)
+    with qtbot.waitSignal(reader.ended, timeout=20_000):
+        reader.read(7, "好。")
+    reader.close()
+
+
 def test_a_missing_voice_is_said_with_what_to_do(reading, qtbot, settings, controller, tmp_path):
     settings.set_value("voice/model", str(tmp_path))
     with qtbot.waitSignal(controller.notice, timeout=20_000) as said:
