@@ -14,7 +14,7 @@ from belle.training.recipe.sources import chain
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(path.relative_to(ROOT) for path in (ROOT / "train").rglob("*.yaml"))
 # What a person has to fetch or make: named by the recipes, never in the repository.
-_ELSEWHERE = re.compile(r"(?:\.\./)*(?:data|models|build/chat/text|build/tiny/pictures)/[\w.-]+")
+_ELSEWHERE = re.compile(r"(?:\.\./)*(?:data|models|build/chat/text|build/tiny/pictures|build/tiny/tones)/[\w.-]+")
 
 
 @pytest.fixture

@@ -23,7 +23,16 @@ from belle.data.fields import (
     shown,
     text_of,
 )
-from belle.data.rows import BAD_ANSWER, Conversation, Kind, PictureConversation, Preference, PretrainText, Row
+from belle.data.rows import (
+    BAD_ANSWER,
+    Conversation,
+    Kind,
+    PictureConversation,
+    Preference,
+    PretrainText,
+    Row,
+    SpokenText,
+)
 from belle.prompts import Message
 
 
@@ -228,6 +237,13 @@ def _from_text(record: Fields) -> Sequence[Row]:
     return [PretrainText(text_of(record, "text"), *_labels(record))]
 
 
+def _from_speech(record: Fields) -> Sequence[Row]:
+    audio = record["audio"]
+    if not isinstance(audio, str) or not audio:
+        raise RowError(f"“audio” is {shown(audio)}, not the path of a recording", key="audio")
+    return [SpokenText(text_of(record, "text"), *_labels(record), audio)]
+
+
 def _rejected_key(record: Fields) -> str:
     # BELLE's README says `reject`, its code `rejected`.
     return "rejected" if record.get("rejected") is not None else "reject"
@@ -324,6 +340,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "reward", "preference", "chosen, rejected: whole conversations", (_CHOSEN, _REJECTED), _from_reward,
         ),
+        Format("speech", "speech", "recordings: audio (a path), text (what is said)", ("audio", "text"), _from_speech),
         Format(
             "llava", "picture", "LLaVA: conversations of from, value, and image, the path of a picture",
             ("conversations",), _from_llava, lambda r: isinstance(r.get("image"), str | list),

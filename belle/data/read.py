@@ -139,6 +139,7 @@ _KINDS = {
     "text": "texts for pre-training",
     "preference": "pairs of a chosen and a rejected answer",
     "picture": "conversations about pictures",
+    "speech": "recordings with what is said in them",
 }
 
 

@@ -1,6 +1,6 @@
 """The kinds of rows that training data has, whatever its file format.
 
-Conversations, plain text, preferences, and conversations about pictures.
+Conversations, plain text, preferences, conversations about pictures, and recordings with what is said in them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Literal
 
 from belle.prompts import Message
 
-Kind = Literal["conversation", "text", "preference", "picture"]
+Kind = Literal["conversation", "text", "preference", "picture", "speech"]
 
 _STAGES: Mapping[Kind, str] = {
     "conversation": "sft or mip or ppo",
     "text": "pretrain or mip or vocab",
     "preference": "reward or dpo",
     "picture": "vl_align or vl_instruct",
+    "speech": "speech",
 }
 """The stages of training that use rows of each kind; `belle.training`, which defines them, is above this package."""
 
@@ -64,6 +65,17 @@ class PretrainText:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenText(PretrainText):
+    """What is said in a recording.
+
+    Args:
+        audio: path of its file, as it is written in the record.
+    """
+
+    audio: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preference:
     """Two answers to one prompt, of which people prefer `chosen`; the prompt ends with a question."""
 
@@ -81,6 +93,8 @@ def kind_of(row: Row) -> Kind:
     """The kind of a row."""
     if isinstance(row, PictureConversation):
         return "picture"
+    if isinstance(row, SpokenText):
+        return "speech"
     if isinstance(row, Conversation):
         return "conversation"
     return "text" if isinstance(row, PretrainText) else "preference"

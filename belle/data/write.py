@@ -17,6 +17,7 @@ from belle.data.rows import (
     Preference,
     PretrainText,
     Row,
+    SpokenText,
     kind_of,
 )
 from belle.durable import replace_file
@@ -241,8 +242,16 @@ def _prompt(row: Row) -> Fields | None:
     return {"text": _templated(row.messages[: last + 1])} | _labels(row) if last >= 0 else None
 
 
+def _speech(row: Row) -> Fields | None:
+    if not isinstance(row, SpokenText):
+        return None
+    return {"audio": row.audio, "text": row.text} | _labels(row)
+
+
 def _text(row: Row) -> Fields | None:
-    return {"text": row.text} | _labels(row) if isinstance(row, PretrainText) else None
+    if not isinstance(row, PretrainText) or isinstance(row, SpokenText):
+        return None
+    return {"text": row.text} | _labels(row)
 
 
 def _dpo(row: Row) -> Fields | None:
@@ -268,6 +277,7 @@ WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
     "kto": _kto,
     "prompt": _prompt,
     "text": _text,
+    "speech": _speech,
     "dpo": _dpo,
     "reward": _reward,
 }
@@ -276,4 +286,4 @@ WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
 _LABELLED = ("kto",)
 """The formats with a label for answers that must not be learned."""
 
-_USUAL = {"conversation": "belle", "text": "text", "preference": "dpo", "picture": "llava"}
+_USUAL = {"conversation": "belle", "text": "text", "preference": "dpo", "picture": "llava", "speech": "speech"}

@@ -42,6 +42,8 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
         )
     if recipe.traits.sees_pictures:
         return f"{recipe.source}: {recipe.stage}\n  memory and time of models that see are not estimated"
+    if recipe.traits.hears:
+        return f"{recipe.source}: {recipe.stage}\n  memory and time of models that hear are not estimated"
     recipe = fetched(recipe, weights=False)
     processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
     device = this_device()

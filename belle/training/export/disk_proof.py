@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def loader_of(model: Any) -> str:
     """The name of transformers' class that loads a model of this kind."""
     name = type(model).__name__
+    if name.startswith("Whisper"):
+        return "AutoModelForSpeechSeq2Seq"
     if name.endswith("ForConditionalGeneration"):
         return "AutoModelForImageTextToText"
     if name.endswith("ForSequenceClassification"):

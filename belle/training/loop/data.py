@@ -49,6 +49,7 @@ class TrainingData:
 
     Attributes:
         placeholder: what stands for a picture; set by the stages whose models see.
+        transcript_start: tokens before what is said in a recording; set by the stage whose models hear.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class TrainingData:
         self._vocabulary = vocabulary
         self._template = template
         self.placeholder: PicturePlaceholder | None = None
+        self.transcript_start: tuple[int, ...] = ()
 
     @property
     def is_first_here(self) -> bool:
@@ -147,6 +149,7 @@ class TrainingData:
                 max_length=self._options.max_length,
                 trains_all=self._stage.trains_all,
                 placeholder=self.placeholder,
+                transcript_start=self.transcript_start,
                 processes=self._options.processes,
                 cache_dir=self._run.folder.data,
                 say=self._run.say,

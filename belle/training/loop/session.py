@@ -137,7 +137,7 @@ class TrainingSession:
 
     def _check_memory(self) -> None:
         """Raises KnownError("gpu_memory") when the model's states alone are more than the GPU has."""
-        if self._builder.device.type == "cuda" and not self.recipe.traits.sees_pictures:
+        if self._builder.device.type == "cuda" and not (self.recipe.traits.sees_pictures or self.recipe.traits.hears):
             from belle.training.estimate.fits import check_fits, device_memory
 
             available, name = device_memory(self._builder.device)

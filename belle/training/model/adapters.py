@@ -71,7 +71,7 @@ def add_adapter(
     *,
     quantization: str | None = None,
     partitioned: bool = False,
-    task: str = "CAUSAL_LM",
+    task: str | None = "CAUSAL_LM",
 ) -> nn.Module:
     """The model with a new adapter, the rest frozen.
 
@@ -174,7 +174,7 @@ def quantization_config(name: str, precision: Precision) -> Any:
     )
 
 
-def _config(model: nn.Module, options: LoraOptions, task: str) -> Any:
+def _config(model: nn.Module, options: LoraOptions, task: str | None) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(

@@ -41,13 +41,13 @@ class Family:
 
     Args:
         loader: transformers' class that loads it.
-        task: peft's name for it.
+        task: peft's name for it; None where peft's own wrapper would expect other inputs.
         options: further arguments of its configuration.
         fresh: weights that a base model may lack; they are then initialized at random.
     """
 
     loader: str
-    task: str
+    task: str | None
     options: dict[str, Any]
     fresh: tuple[str, ...] = ()
 

@@ -87,6 +87,9 @@ def _find_reason(causal: Any) -> str:
             return f"{config.model_type} changes its logits ({key}: {getattr(config, key)})"
     if causal.get_output_embeddings() is None:
         return f"{config.model_type} has no output head of its own"
+    if config.is_encoder_decoder:
+        # It cannot be tried without a recording; Whisper's logits are its head times the decoder's states.
+        return ""
     if any(hasattr(p, "ds_id") for p in causal.parameters()):
         # Partitioned by ZeRO-3: without the weights it cannot be tried.
         return ""

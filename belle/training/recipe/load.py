@@ -126,6 +126,7 @@ def _check_files(recipe: Recipe, path: Path) -> None:
         "tokenizer": [recipe.tokenizer] if recipe.tokenizer else [],
         "init.tokenizer": [recipe.init.tokenizer] if recipe.init else [],
         "vision.tower": [recipe.vision.tower] if recipe.vision and recipe.vision.tower else [],
+        "speech.recordings": [recipe.speech.recordings] if recipe.speech and recipe.speech.recordings else [],
         "vision.pictures": [recipe.vision.pictures] if recipe.vision and recipe.vision.pictures else [],
         "ppo.reward_model": [recipe.ppo.reward_model] if recipe.ppo and recipe.ppo.reward_model else [],
         "ppo.value_model": [recipe.ppo.value_model] if recipe.ppo and recipe.ppo.value_model else [],

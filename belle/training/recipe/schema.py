@@ -18,6 +18,7 @@ from belle.training.recipe.options import (
     RewardOptions,
     VocabOptions,
 )
+from belle.training.recipe.speech_options import SpeechOptions
 from belle.training.recipe.stages import STAGES, StageName, TrainingStage
 from belle.training.recipe.vision_options import VisionOptions
 from belle.training.run_folder import RunFolder
@@ -50,7 +51,7 @@ class Recipe:
     another recipe (.yaml), whose final model is taken."""
 
     init: InitOptions | None = None
-    """Instead of `model`: a LLaMA of this shape with random weights."""
+    """Instead of `model`: a LLaMA of this shape with random weights (for `stage: speech` a Whisper)."""
 
     tokenizer: Path | None = None
     """A folder with the tokenizer, where the model comes without one."""
@@ -190,6 +191,9 @@ class Recipe:
     vision: VisionOptions | None = None
     """For `stage: vl_align` and `vl_instruct`."""
 
+    speech: SpeechOptions | None = None
+    """For `stage: speech`."""
+
     source: Path = field(default=Path("recipe.yaml"), metadata={"key": False}, compare=False)
     """The file that it was read from."""
 
@@ -259,6 +263,7 @@ class Recipe:
             raise FieldError("eval_every", "needs “eval_data”")
         self._check_preferences()
         self._check_vision()
+        self._check_speech()
 
     def _check_vision(self) -> None:
         if not self.traits.sees_pictures:
@@ -271,6 +276,17 @@ class Recipe:
             raise FieldError("vision", "is missing", "Name the tower that the new model sees with.")
         if self.traits.trains_projector_alone and self.vision is not None and self.vision.train_tower:
             raise FieldError("vision.train_tower", f"has no meaning for stage: {self.stage}", "Leave it out.")
+
+    def _check_speech(self) -> None:
+        if not self.traits.hears:
+            return
+        for name in ("freeze", "mix", "add_tokens"):
+            if getattr(self, name):
+                raise FieldError(name, f"has no meaning for stage: {self.stage}", "Leave it out.")
+        if self.sample_prompts:
+            raise FieldError("sample_prompts", "has no meaning for a model that writes down speech", "Leave it out.")
+        if self.init is not None and self.init.intermediate_size != 4 * self.init.hidden_size:
+            raise FieldError("init.intermediate_size", "of a Whisper is 4 · hidden_size", "whisper.cpp knows no other.")
 
     def _check_preferences(self) -> None:
         if self.batching == "pack" and self.traits.packs == "never":

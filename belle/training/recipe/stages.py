@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from belle.data.rows import Kind
 
-StageName = Literal["sft", "pretrain", "mip", "vocab", "reward", "dpo", "ppo", "vl_align", "vl_instruct"]
+StageName = Literal["sft", "pretrain", "mip", "vocab", "reward", "dpo", "ppo", "vl_align", "vl_instruct", "speech"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class TrainingStage:
         writes_answers: it trains on answers that the model itself writes, with the options of `ppo`.
         sees_pictures: its model is a LLaVA, made of a language model and a vision tower as `vision` says.
         trains_projector_alone: of such a model, what joins its two halves.
+        hears: its model is a Whisper, and its rows name recordings.
     """
 
     module: str
@@ -51,11 +52,12 @@ class TrainingStage:
     writes_answers: bool = False
     sees_pictures: bool = False
     trains_projector_alone: bool = False
+    hears: bool = False
 
     @property
     def renders_chats(self) -> bool:
         """Whether its rows hold messages, which a prompt template renders."""
-        return self.kinds != ("text",)
+        return self.kinds not in (("text",), ("speech",))
 
 
 _PREDICTION = "belle.training.stages.next_token"
@@ -77,5 +79,6 @@ STAGES: Mapping[StageName, TrainingStage] = {
         _PICTURES, ("picture",), next_token=True, chats=True, sees_pictures=True, trains_projector_alone=True
     ),
     "vl_instruct": TrainingStage(_PICTURES, ("picture",), next_token=True, chats=True, sees_pictures=True),
+    "speech": TrainingStage("belle.training.stages.speech", ("speech",), next_token=True, hears=True),
 }
 """In the order in which a model goes through them."""

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING
 
-from belle.data.rows import Conversation, PictureConversation, Preference, Row
+from belle.data.rows import Conversation, PictureConversation, Preference, Row, SpokenText
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
@@ -74,6 +74,7 @@ class RowEncoder:
         max_length: tokens of a sequence at most.
         trains_all: of a conversation every token is trained, and a long one is cut into pieces as a document is.
         placeholder: what stands for a picture, in rows that have one.
+        transcript_start: tokens before what is said in a recording; they are not trained.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class RowEncoder:
         *,
         trains_all: bool = False,
         placeholder: PicturePlaceholder | None = None,
+        transcript_start: tuple[int, ...] = (),
     ) -> None:
         self.vocabulary = BatchVocabulary(vocabulary)
         self.template = template
         self.max_length = max_length
         self.trains_all = trains_all
         self.placeholder = placeholder
+        self.transcript_start = transcript_start
 
     def encode(self, chunk: RowChunk, cancelled: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.
@@ -162,6 +165,8 @@ class RowEncoder:
     def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
         if isinstance(row, PictureConversation):
             return [(sample,) for sample in self._with_picture(vocabulary, row)]
+        if isinstance(row, SpokenText):
+            return [(sample,) for sample in self._transcript(vocabulary, row.text)]
         if isinstance(row, Conversation) and self.trains_all:
             rendered = encode_conversation(vocabulary, self.template, row.messages)
             return [(piece,) for piece in self._pieces(rendered.ids)] if rendered is not None else []
@@ -182,6 +187,14 @@ class RowEncoder:
         seeing = PictureVocabulary(vocabulary, self.placeholder)
         samples = encode_answers(seeing, self.template, with_mark(row.messages), max_length=self.max_length)
         return [sample for sample in samples if sample.ids.count(self.placeholder.token) == self.placeholder.count]
+
+    def _transcript(self, vocabulary: HubVocabulary, text: str) -> list[Encoded]:
+        """What is said in a recording, which cannot be cut: none where it is too long."""
+        end = [] if vocabulary.eos is None else [vocabulary.eos]
+        said = [*vocabulary.tokenize(text), *end]
+        ids = [*self.transcript_start, *said]
+        trained = [False] * len(self.transcript_start) + [True] * len(said)
+        return [Encoded(ids, trained)] if len(ids) <= self.max_length else []
 
     def _pieces(self, ids: Sequence[int]) -> list[Encoded]:
         """A document in sequences of `max_length` tokens at most, all of them trained.

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.data.read import scan_rows
-from belle.data.rows import PictureConversation
+from belle.data.rows import PictureConversation, Row
 from belle.errors import KnownError
 from belle.training.samples.collate import Batch
 from belle.training.samples.micro_batch import MicroBatch
+from belle.training.samples.row_files import named_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,21 +90,11 @@ def picture_paths(files: Sequence[DataFile], folder: Path | None) -> dict[str, P
 
     Raises KnownError("file_missing") with the first picture that does not exist.
     """
-    paths: dict[str, Path] = {}
-    missing: list[tuple[str, Path]] = []
-    for file in files:
-        for record, row in scan_rows(file.path, "picture", file.format):
-            if not isinstance(row, PictureConversation) or not row.picture:
-                continue
-            name = f"{record.path} row {record.number}"
-            paths[name] = (folder or Path(record.path).parent) / row.picture
-            if not paths[name].is_file():
-                missing.append((name, paths[name]))
-    if missing:
-        name, path = missing[0]
-        message = f"{len(missing):,} of {len(paths):,} pictures do not exist; the first is {path}, of {name}."
-        raise KnownError("file_missing", message, "Name their folder as vision.pictures.", path=str(path))
-    return paths
+    return named_files(files, "picture", _picture_of, folder, what="pictures", key="vision.pictures")
+
+
+def _picture_of(row: Row) -> str:
+    return row.picture if isinstance(row, PictureConversation) else ""
 
 
 def read_picture(path: Path, wanted: PictureFormat) -> NDArray[np.float32]:

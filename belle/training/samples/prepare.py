@@ -47,6 +47,7 @@ def prepare(
     max_length: int,
     trains_all: bool = False,
     placeholder: PicturePlaceholder | None = None,
+    transcript_start: tuple[int, ...] = (),
     processes: int = 2,
     cache_dir: Path,
     say: Callable[[str], None] = lambda _: None,
@@ -56,7 +57,7 @@ def prepare(
     Args:
         kinds: that rows may have: conversation, text or preference.
         max_length: tokens of a sequence at most: conversations lose their oldest turns, documents are cut into pieces.
-        trains_all, placeholder: as of `RowEncoder`.
+        trains_all, placeholder, transcript_start: as of `RowEncoder`.
         processes: how many tokenize; 1: this one does it itself.
         say: gets a sentence with the counts.
 
@@ -64,7 +65,14 @@ def prepare(
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
     """
     inputs = [fingerprint(file) for file in files]
-    encoder = RowEncoder(vocabulary, template, max_length, trains_all=trains_all, placeholder=placeholder)
+    encoder = RowEncoder(
+        vocabulary,
+        template,
+        max_length,
+        trains_all=trains_all,
+        placeholder=placeholder,
+        transcript_start=transcript_start,
+    )
     folder = cache_dir / _digest(kinds, encoder, inputs)
     if (folder / DESCRIPTION).exists():
         samples = SampleSet(folder, inputs)
@@ -206,6 +214,7 @@ def _digest(kinds: Sequence[Kind], encoder: RowEncoder, inputs: Sequence[Mapping
         "template": repr(encoder.template),
         "max_length": encoder.max_length,
         **({"picture": [encoder.placeholder.token, encoder.placeholder.count]} if encoder.placeholder else {}),
+        **({"transcript": list(encoder.transcript_start)} if encoder.transcript_start else {}),
         "inputs": [[entry[key] for key in ("size", "sha256", "format")] for entry in inputs],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

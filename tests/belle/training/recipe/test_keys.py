@@ -25,13 +25,14 @@ from belle.training.recipe.options import (
     VocabOptions,
 )
 from belle.training.recipe.schema import Recipe
+from belle.training.recipe.speech_options import SpeechOptions
 from belle.training.recipe.vision_options import TowerShape, VisionOptions
 
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, Any] = {
     "": Recipe, "data[].": DataFile, "init.": InitOptions, "lora.": LoraOptions, "vocab.": VocabOptions,
     "mix.": MixOptions, "reward.": RewardOptions, "dpo.": DpoOptions, "ppo.": PpoOptions,
-    "vision.": VisionOptions, "vision.new_tower.": TowerShape,
+    "speech.": SpeechOptions, "vision.": VisionOptions, "vision.new_tower.": TowerShape,
 }  # fmt: skip
 
 

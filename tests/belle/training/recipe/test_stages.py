@@ -39,8 +39,9 @@ def test_the_traits_of_a_stage_are_consistent(name: StageName) -> None:
     stage = STAGES[name]
     assert (stage.sequences == 2) == ("preference" in stage.kinds)
     assert stage.packs == "never" or stage.next_token
-    assert (stage.packs != "never") == (stage.next_token and not stage.sees_pictures)
+    assert (stage.packs != "never") == (stage.next_token and not stage.sees_pictures and not stage.hears)
     assert stage.sees_pictures == ("picture" in stage.kinds)
+    assert stage.hears == (stage.kinds == ("speech",))
     assert not (stage.chats and stage.scores)
     assert stage.renders_chats or not stage.chats
 
