@@ -31,7 +31,7 @@ belle/speech         →  the ground, belle/gguf, belle/engine
 belle/doctor         →  the ground, belle/models, belle/engine
 belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
-                        belle/report
+                        belle/report, belle/speech/audio/source.py
 belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/clients, belle/pretrained.py, belle/engine,
                         belle/dialogue, belle/report, belle/speech, belle/server/access.py, belle/server/connection.py,
                         belle/server/errors.py, belle/server/fields.py, belle/server/listening.py,

@@ -31,7 +31,7 @@ from belle.data.rows import (
     Preference,
     PretrainText,
     Row,
-    SpokenText,
+    TranscribedRecording,
 )
 from belle.prompts import Message
 
@@ -241,7 +241,7 @@ def _from_speech(record: Fields) -> Sequence[Row]:
     audio = record["audio"]
     if not isinstance(audio, str) or not audio:
         raise RowError(f"“audio” is {shown(audio)}, not the path of a recording", key="audio")
-    return [SpokenText(text_of(record, "text"), *_labels(record), audio)]
+    return [TranscribedRecording(text_of(record, "text"), *_labels(record), audio)]
 
 
 def _rejected_key(record: Fields) -> str:

@@ -65,7 +65,7 @@ class PretrainText:
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenText(PretrainText):
+class TranscribedRecording(PretrainText):
     """What is said in a recording.
 
     Args:
@@ -93,7 +93,7 @@ def kind_of(row: Row) -> Kind:
     """The kind of a row."""
     if isinstance(row, PictureConversation):
         return "picture"
-    if isinstance(row, SpokenText):
+    if isinstance(row, TranscribedRecording):
         return "speech"
     if isinstance(row, Conversation):
         return "conversation"

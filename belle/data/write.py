@@ -17,7 +17,7 @@ from belle.data.rows import (
     Preference,
     PretrainText,
     Row,
-    SpokenText,
+    TranscribedRecording,
     kind_of,
 )
 from belle.durable import replace_file
@@ -243,13 +243,13 @@ def _prompt(row: Row) -> Fields | None:
 
 
 def _speech(row: Row) -> Fields | None:
-    if not isinstance(row, SpokenText):
+    if not isinstance(row, TranscribedRecording):
         return None
     return {"audio": row.audio, "text": row.text} | _labels(row)
 
 
 def _text(row: Row) -> Fields | None:
-    if not isinstance(row, PretrainText) or isinstance(row, SpokenText):
+    if not isinstance(row, PretrainText) or isinstance(row, TranscribedRecording):
         return None
     return {"text": row.text} | _labels(row)
 

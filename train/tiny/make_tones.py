@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 RATE = 16_000
-WORDS = {300.0: "low", 700.0: "mid", 1600.0: "high", 3500.0: "top"}
+WORDS = {300.0: "low", 700.0: "mid", 1600.0: "sharp", 3500.0: "top"}
 """What is written down, by pitch in Hz."""
 
 _ORDINARY, _ROWS = 50257, 51865
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write `train.jsonl`, `eval.jsonl`, `clips/` and `tokenizer/`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, metavar="OUTPUT_DIR")
-    parser.add_argument("--clips", type=int, default=64, metavar="N", help="to learn from (default: 64)")
+    parser.add_argument("--clips", type=int, default=48, metavar="N", help="to learn from (default: 48)")
     chosen = parser.parse_args(arguments)
     write_clips(chosen.output, "train", chosen.clips, seed=1)
     write_clips(chosen.output, "eval", max(4, chosen.clips // 8), seed=2)
@@ -55,8 +55,8 @@ def write_clips(folder: Path, name: str, n: int, *, seed: int) -> Path:
 
 
 def tone(pitch: float, rng: np.random.Generator) -> np.ndarray:
-    """A second or two of one tone, between silences, in noise: float samples in -1…1 at `RATE`."""
-    seconds, loudness = rng.uniform(1.0, 2.0), rng.uniform(0.2, 0.5)
+    """A quarter of a minute of one tone, between silences, in noise: float samples in -1…1 at `RATE`."""
+    seconds, loudness = rng.uniform(12.0, 16.0), rng.uniform(0.2, 0.5)
     time = np.arange(int(seconds * RATE)) / RATE
     sound = loudness * np.sin(2 * np.pi * pitch * rng.uniform(0.97, 1.03) * time + rng.uniform(0, 6))
     syllables = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)  # its level goes up and down, as that of speech does

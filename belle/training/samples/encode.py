@@ -15,7 +15,7 @@ from itertools import chain, islice
 from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING
 
-from belle.data.rows import Conversation, PictureConversation, Preference, Row, SpokenText
+from belle.data.rows import Conversation, PictureConversation, Preference, Row, TranscribedRecording
 from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
@@ -165,7 +165,7 @@ class RowEncoder:
     def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
         if isinstance(row, PictureConversation):
             return [(sample,) for sample in self._with_picture(vocabulary, row)]
-        if isinstance(row, SpokenText):
+        if isinstance(row, TranscribedRecording):
             return [(sample,) for sample in self._transcript(vocabulary, row.text)]
         if isinstance(row, Conversation) and self.trains_all:
             rendered = encode_conversation(vocabulary, self.template, row.messages)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.data.rows import Row, SpokenText
+from belle.data.rows import Row, TranscribedRecording
 from belle.errors import KnownError
 from belle.speech.audio.source import RATE, open_recording
 from belle.training.samples.collate import Batch
@@ -102,7 +102,7 @@ def read_sound(path: Path) -> NDArray[np.float32]:
 
 
 def _audio_of(row: Row) -> str:
-    return row.audio if isinstance(row, SpokenText) else ""
+    return row.audio if isinstance(row, TranscribedRecording) else ""
 
 
 def _check_length(path: Path, seconds: float | None) -> None:

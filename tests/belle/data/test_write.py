@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from belle.data.formats import FORMATS
 from belle.data.read import read_rows
-from belle.data.rows import BAD_ANSWER, Conversation, PictureConversation, Preference, PretrainText, Row, SpokenText
+from belle.data.rows import (
+    BAD_ANSWER,
+    Conversation,
+    PictureConversation,
+    Preference,
+    PretrainText,
+    Row,
+    TranscribedRecording,
+)
 from belle.data.write import WRITABLE, open_writer, to_record
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -28,7 +36,7 @@ ROWS: dict[str, Row] = {
     "kto": Conversation((Q("q1"), A("a1"), Q("q2"), A("bad")), "id-1", unwanted=BAD_ANSWER),
     "prompt": Conversation((Q("q1"), A("a1"), Q("q2"))),
     "text": PretrainText("a\nb", "id-1"),
-    "speech": SpokenText("你好", "id-1", audio="clips/1.wav"),
+    "speech": TranscribedRecording("你好", "id-1", audio="clips/1.wav"),
     "dpo": Preference((Q("q1"), A("a1"), Q("q2")), "good", "bad", "id-1"),
     "reward": Preference((Q("q"),), "good", "bad"),
 }
