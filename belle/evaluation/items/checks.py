@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from belle.clients.chat.schemas import schema_problem, schema_violation
 from belle.documents import DocumentError, parse_json
+from belle.evaluation.items.check_problem import CheckProblem
 from belle.evaluation.items.final_number import final_number
 from belle.evaluation.tasks.answer_rules import given_answer
 from belle.evaluation.tasks.items import LETTERS, Item
@@ -52,13 +53,13 @@ class NumberCheck:
     tolerance: float = 0.0
 
     def problem(self, answer: str) -> str:
-        """Why `answer` breaks the rule, a clause that follows “the answer ”; "" where it keeps it."""
+        """Why `answer` breaks the rule, a `CheckProblem`; "" where it keeps it."""
         expected, given = _digits(self.value), final_number(answer)
         if given is None:
-            return f"names no number, {expected} is right"
+            return CheckProblem("no_number", right=expected)
         number = float(given)
         right = abs(number - self.value) <= max(self.tolerance, 1e-9 * max(1.0, abs(self.value)))
-        return "" if right else f"says {_digits(number)}, {expected} is right"
+        return "" if right else CheckProblem("wrong_number", given=_digits(number), right=expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,11 @@ class ChoiceCheck:
     def problem(self, answer: str) -> str:
         """As `NumberCheck.problem`."""
         given = given_answer(Item("", "", self.answer, "", "", self.choices), answer)
-        return "" if given.right else f"chooses {given.answer or 'nothing'}, {self.answer} is right"
+        if given.right:
+            return ""
+        if not given.answer:
+            return CheckProblem("no_choice", right=self.answer)
+        return CheckProblem("wrong_choice", given=given.answer, right=self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class ExactCheck:
     def problem(self, answer: str) -> str:
         """As `NumberCheck.problem`."""
         wanted = {_bare(text) for text in self.any}
-        return "" if _bare(answer) in wanted else f"is not “{self.any[0]}”"
+        return "" if _bare(answer) in wanted else CheckProblem("not_exact", right=self.any[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,12 @@ class ContainsCheck:
         text = _folded(answer)
         missing = [part for part in self.all if _folded(part) not in text]
         if missing:
-            return f"does not have “{missing[0]}”"
+            return CheckProblem("lacks", text=missing[0])
         if self.any and not [part for part in self.any if _folded(part) in text]:
-            return f"has none of {', '.join(f'“{part}”' for part in self.any)}"
+            return CheckProblem("lacks_all", texts=", ".join(f"“{part}”" for part in self.any))
         unwanted = [part for part in self.none if _folded(part) in text]
         if unwanted:
-            return f"has “{unwanted[0]}”"
+            return CheckProblem("unwanted", text=unwanted[0])
         return LengthCheck(max=self.longest).problem(answer)
 
 
@@ -129,8 +134,9 @@ class LengthCheck:
         """As `NumberCheck.problem`."""
         n = length(answer, self.unit)
         if n < self.min:
-            return f"has {n} {self.unit}, fewer than {self.min}"
-        return f"has {n} {self.unit}, more than {self.max}" if self.max is not None and n > self.max else ""
+            return CheckProblem(f"fewer_{self.unit}", n=n, limit=self.min)
+        is_longer = self.max is not None and n > self.max
+        return CheckProblem(f"more_{self.unit}", n=n, limit=self.max) if is_longer else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +154,10 @@ class PatternCheck:
         try:
             matches = regex.search(self.pattern, answer, timeout=_PATTERN_SECONDS) is not None
         except TimeoutError:
-            return f"cannot be searched for {self.pattern} within {_PATTERN_SECONDS:g} s"
+            return CheckProblem("pattern_slow", pattern=self.pattern, seconds=f"{_PATTERN_SECONDS:g}")
         if matches == (not self.forbid):
             return ""
-        return f"has {self.pattern} in it" if matches else f"does not have {self.pattern} in it"
+        return CheckProblem("pattern_found" if matches else "pattern_missing", pattern=self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +172,9 @@ class JsonCheck:
         try:
             value = parse_json(code_in(answer))
         except DocumentError as error:
-            return error.message
+            return CheckProblem("not_json", details=error.message)
         violation = schema_violation(value, self.schema)
-        return "" if violation is None else f"does not follow the schema: {violation.message[:200]}"
+        return "" if violation is None else CheckProblem("against_schema", details=violation.message[:200])
 
 
 @dataclass(frozen=True, slots=True)

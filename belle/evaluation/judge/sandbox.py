@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from belle.errors import KnownError
+from belle.evaluation.items.check_problem import CheckProblem
 from belle.texts import utf8
 
 _CHILD = "belle.evaluation.judge.sandbox_child"
@@ -41,7 +42,7 @@ class SandboxError(KnownError):
 
 
 def program_problem(program: str, tests: str, limits: SandboxLimits | None = None) -> str:
-    """Why `program` does not pass `tests` (lines with `assert`), a clause that follows “the program ”; "" when it does.
+    """Why `program` does not pass `tests` (lines with `assert`), a `CheckProblem`; "" when it does.
 
     Raises SandboxError where the system cannot confine it.
     """
@@ -52,7 +53,7 @@ def program_problem(program: str, tests: str, limits: SandboxLimits | None = Non
             "Run the evaluation on Linux with user namespaces, outside of a container.",
         )
     if len(program) > _LONGEST_PROGRAM:
-        return f"has more than {_LONGEST_PROGRAM:,} characters"
+        return CheckProblem("program_long", limit=f"{_LONGEST_PROGRAM:,}")
     return _run(program, tests, limits or SandboxLimits())
 
 
@@ -90,7 +91,7 @@ def _run(program: str, tests: str, limits: SandboxLimits) -> str:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"did not end within {limits.seconds:g} s"
+            return CheckProblem("program_slow", seconds=f"{limits.seconds:g}")
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _LONGEST_OUTPUT))
         said = output.read().decode("utf-8", "replace")
@@ -101,9 +102,9 @@ def _problem(status: int, said: str, word: str, limits: SandboxLimits) -> str:
     if said.endswith(word) and status == 0:
         return ""
     if status == 128 + signal.SIGXCPU:
-        return f"did not end within {limits.seconds:g} s"
+        return CheckProblem("program_slow", seconds=f"{limits.seconds:g}")
     lines = [line for line in said.splitlines() if line.strip()]
-    return f"fails: {lines[-1][:300]}" if lines and status else "ends before its tests do"
+    return CheckProblem("program_fails", details=lines[-1][:300]) if lines and status else CheckProblem("program_ends")
 
 
 def _child_file() -> str:

@@ -94,7 +94,7 @@ def rules_verdict(answer: JudgedAnswer) -> Verdict | None:
 
 
 def check_problem(check: AnswerCheck, answer: str) -> str:
-    """Why `answer` breaks a rule, a clause that follows “the answer ” or “the program ”; "" where it keeps it.
+    """Why `answer` breaks a rule, a `CheckProblem`; "" where it keeps it.
 
     Raises SandboxError where its program cannot be run.
     """

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belle.errors import KnownError
+from belle.evaluation.items.check_problem import CheckProblem
 from belle.evaluation.items.checks import AnswerCheck
 from belle.evaluation.items.item import EvaluationItem
 from belle.evaluation.judge.anchors import AnchorPair
@@ -252,9 +253,11 @@ def _answer_fields(shown: ShownAnswer, *, hidden: bool) -> dict[str, Any]:
 def _check_result(check: AnswerCheck, shown: ShownAnswer) -> dict[str, Any]:
     result = {"type": check.type, "rule": _rule_words(check)}
     try:
-        return result | {"problem": check_problem(check, shown.answer.text)}
+        problem = check_problem(check, shown.answer.text)
     except SandboxError as error:
-        return result | {"problem": None, "unknown": error.message}
+        return result | {"problem": None, "unknown": error.message, "key": error.kind}
+    parts = {"key": problem.key, "parts": problem.parts} if isinstance(problem, CheckProblem) else {}
+    return result | {"problem": problem, **parts}
 
 
 def _rule_words(check: AnswerCheck) -> str:

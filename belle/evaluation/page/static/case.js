@@ -2,7 +2,7 @@
 
 import { ask } from "./server.js";
 import { at, make } from "./show.js";
-import { classWord, word } from "./words.js";
+import { classWord, errorWords, problemWords, word } from "./words.js";
 
 let checking = new AbortController();
 
@@ -75,7 +75,7 @@ async function showChecks(request, signal) {
     results = (await ask("/api/checks", request, signal)).answers.map(checks => checks.map(checkRow));
   } catch (error) {
     if (error.name === "AbortError") return;
-    results = [...at("answers").children].map(() => [make("li", { className: "bad", text: error.message })]);
+    results = [...at("answers").children].map(() => [make("li", { className: "bad", text: errorWords(error) })]);
   }
   if (signal.aborted) return;
   for (const [index, rows] of results.entries()) {
@@ -83,13 +83,14 @@ async function showChecks(request, signal) {
   }
 }
 
-function checkRow({ type, rule, problem, unknown }) {
+function checkRow(result) {
+  const { type, rule, problem, unknown } = result;
   const [mark, look, state] = problem === null ? ["?", "warn", "unknown"]
     : problem ? ["✗", "bad", "broken"] : ["✓", "good", "kept"];
   const row = make("li", {},
     make("span", { className: look, text: `${mark} ${word(`check_${state}`)}` }), " ",
     make("strong", { text: word(`check_${type}`) }), " ",
     make("code", { text: rule }));
-  if (problem || unknown) row.append(" ", make("bdi", { text: problem || unknown }));
+  if (problem || unknown) row.append(" ", make("bdi", { text: problemWords(result) }));
   return row;
 }

@@ -29,6 +29,11 @@ export function classWord(name) {
   return words[language][`class_${name}`] ?? name;
 }
 
+/** Why an answer breaks a rule, in the language of the page where it has words for it, else as the server says it. */
+export function problemWords({ key, parts, problem, unknown }) {
+  return `problem_${key}` in words[language] ? word(`problem_${key}`, parts) : problem || unknown;
+}
+
 /** What went wrong, in the language of the page where it has words for it, else as the server says it. */
 export function errorWords(error) {
   const known = { gone: "gone", invalid_api_key: "token", invalid_ticket: "token" }[error.code] ?? error.code;

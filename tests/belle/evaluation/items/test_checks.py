@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from referencing.exceptions import Unresolvable
 
 from belle.clients.chat.schemas import schema_violation
+from belle.evaluation.items.check_problem import CLAUSES, CheckProblem
 from belle.evaluation.items.checks import CheckError, CodeCheck, length, parse_check
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -157,3 +159,21 @@ def test_any_answer_can_be_checked(text: str) -> None:
         rule = parse_check(check)
         assert not isinstance(rule, CodeCheck)
         assert isinstance(rule.problem(text), str)
+
+
+def test_what_is_wrong_is_said_in_parts_for_other_languages() -> None:
+    rules = [
+        ({"type": "number", "value": 3}, "4"),
+        ({"type": "number", "value": 3}, "none"),
+        ({"type": "choice", "choices": ["x", "y"], "answer": "B"}, "A"),
+        ({"type": "exact", "any": ["{right}"]}, "b"),
+        ({"type": "contains", "all": ["雨"]}, "b"),
+        ({"type": "length", "unit": "words", "max": 1}, "a b c"),
+        ({"type": "pattern", "pattern": "a{2}"}, "b"),
+        ({"type": "json", "schema": {"type": "object"}}, "no"),
+    ]
+    for rule, text in rules:
+        problem = parse_check(rule).problem(text)  # type: ignore[union-attr]
+        assert isinstance(problem, CheckProblem)
+        assert problem == CLAUSES[problem.key].format(**problem.parts)
+        assert type(copy.deepcopy(problem)) is str and copy.deepcopy(problem) == problem

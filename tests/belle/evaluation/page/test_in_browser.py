@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from belle.evaluation.items.check_problem import CLAUSES
 from belle.evaluation.page import files
 from tests.belle.evaluation.page.conftest import HOSTILE, A, B, Judge, PageProcess, page_process, write_run
 from tests.support.chat_server import answer
@@ -232,6 +233,18 @@ def test_both_languages_are_there_and_can_be_changed(tab: ChromiumTab, language:
     said = tab.run("document.body.innerText")
     assert all(word in said for word in words)
     assert str(tab.run("document.documentElement.lang")).startswith(language)
+
+
+def test_what_breaks_a_rule_is_said_in_the_language_of_the_page(tab: ChromiumTab) -> None:
+    choose(tab, "language", "zh")
+    choose(tab, "what", "pair")
+    click_item(tab, "sum")
+    tab.until("document.getElementById('answers').innerText.includes('得出 1，应为 16')")
+    assert "is right" not in str(tab.run("document.getElementById('answers').innerText"))
+
+
+def test_the_page_has_words_for_all_that_rules_say() -> None:
+    assert {key: WORDS["en"][f"problem_{key}"] for key in CLAUSES} == dict(CLAUSES)
 
 
 def test_the_languages_have_the_same_words() -> None:

@@ -94,6 +94,7 @@ def test_the_rules_of_an_item_are_checked_for_each_answer(page: PageProcess) -> 
     request = {"item": "sum", "answers": [{"text": "It is 16."}, {"text": "It is 17."}]}
     first, second = page.post("checks", request).json()["answers"]
     assert first == [{"type": "number", "rule": "value 16", "problem": ""}]
+    assert (second[0]["key"], second[0]["parts"]) == ("wrong_number", {"given": "17", "right": "16"})
     assert second[0]["problem"] == "says 17, 16 is right"
 
 
