@@ -19,8 +19,16 @@ from belle.engine.process.memory_pressure import MemoryFacts
 from belle.engine.process.native_process import environment
 from belle.engine.process.protocol import encode
 from belle.engine.process.stop_timers import StopTimers
-from belle.speech.commands import LoadSpeech, SpeechCommand, Transcribe, Unload
-from belle.speech.events import SpeechEvent, Transcribed
+from belle.speech.commands import (
+    FinishRecording,
+    ListMicrophones,
+    LoadSpeech,
+    SpeechCommand,
+    StartRecording,
+    Transcribe,
+    Unload,
+)
+from belle.speech.events import RecordingEnded, SpeechEvent, Transcribed
 from belle.speech.faults import UNRESPONSIVE, speech_death
 from belle.speech.protocol import decode_event
 
@@ -88,10 +96,20 @@ class SpeechClient:
     def transcribe(self, request: Transcribe) -> None:
         """Transcribe a recording; ends with `Transcribed` or `Failed`. Where the worker has died, `SpeechReady` of
         another one comes first. Raises OSError where none can be started."""
+        self._request(request)
+
+    def record(self, request: StartRecording) -> None:
+        """Record a microphone; ends with `RecordingEnded` or `Failed`. Raises OSError without a worker."""
+        self._request(request)
+
+    def finish(self, request_id: int) -> None:
+        """End a recording, to be transcribed."""
         with self._lock:
-            if not self.alive:
-                self._start()
-            self._send(request)
+            self._send(FinishRecording(request_id))
+
+    def list_microphones(self) -> None:
+        """Ask for the microphones; answered by `MicrophoneList`, or by `Failed` with the id None. Raises OSError."""
+        self._request(ListMicrophones())
 
     def unload(self) -> None:
         """Free the model; answered by `Unloaded`. The next request needs `load` first."""
@@ -117,6 +135,12 @@ class SpeechClient:
             process.send(Quit())
             process.end(timeout)
 
+    def _request(self, command: SpeechCommand) -> None:
+        with self._lock:
+            if not self.alive:
+                self._start()
+            self._send(command)
+
     def _start(self) -> None:
         """Start a worker with the last model, in place of one that has died."""
         if self._process is not None:
@@ -137,7 +161,7 @@ class SpeechClient:
             match event:
                 case Died():
                     self._timers.cancel_all()
-                case Transcribed(id=number) | Failed(id=int(number)):
+                case Transcribed(id=number) | RecordingEnded(id=number) | Failed(id=int(number)):
                     self._timers.cancel(number)
         try:
             self._on_event(event)

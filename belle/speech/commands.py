@@ -33,7 +33,7 @@ class Transcribe:
 
     Args:
         id: chosen by the client, distinct per request.
-        path: of the recording.
+        path: of the recording; empty for what `StartRecording` with the same id has recorded.
         language: a code such as `zh` or `en`, or `auto`.
         prompt: what the model takes for what was said before; None for the one of the language.
         timestamps: ask the model when its sentences begin and end. Models that were fine-tuned without times repeat
@@ -57,4 +57,39 @@ class Unload:
     op: ClassVar[str] = "unload"
 
 
-SpeechCommand = LoadSpeech | Transcribe | Unload | Stop | Quit
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record a microphone, also while a model is loaded or at work; answered by `RecordingBegan`, `SoundLevel…`, then
+    `RecordingEnded` or `Failed`. The sound is held for a `Transcribe` with this id, until another recording ends.
+
+    `Stop` throws it away.
+
+    Args:
+        id: chosen by the client, distinct per request.
+        microphone: an id of `MicrophoneList`; empty for the system's default; `file:PATH` for a recording that is heard
+            in real time instead.
+        longest_s: after so many seconds it ends by itself.
+    """
+
+    op: ClassVar[str] = "record"
+    id: int
+    microphone: str = ""
+    longest_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecording:
+    """End a recording and hold what was said; answered by `RecordingEnded`. Ignored when it has ended."""
+
+    op: ClassVar[str] = "finish"
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListMicrophones:
+    """Ask which microphones there are; answered by `MicrophoneList`, or by `Failed` with the id None."""
+
+    op: ClassVar[str] = "microphones"
+
+
+SpeechCommand = LoadSpeech | Transcribe | Unload | StartRecording | FinishRecording | ListMicrophones | Stop | Quit

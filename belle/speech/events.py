@@ -86,4 +86,82 @@ class Transcribed:
     missing_s: float
 
 
-SpeechEvent = Hello | SpeechReady | Unloaded | HeardUntil | Said | Transcribed | Failed
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """One that is connected: its `id` for `Record`, and its `name` for the person."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneList:
+    """The microphones that are connected."""
+
+    event: ClassVar[str] = "microphones"
+    microphones: tuple[Microphone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingBegan:
+    """A microphone, by its name, is being recorded."""
+
+    event: ClassVar[str] = "recording"
+    id: int
+    microphone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoundLevel:
+    """How loud it is now, about twenty times a second.
+
+    Args:
+        id: of the recording.
+        seconds: recorded so far.
+        rms: root mean square of the latest samples, 0…1.
+        peak: the largest of them, 0…1.
+    """
+
+    event: ClassVar[str] = "level"
+    id: int
+    seconds: float
+    rms: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """The end of a recording.
+
+    Args:
+        id: of the request.
+        reason: `finished` or `cancelled` by the client, `longest` at its limit, `failed` because of the microphone;
+            all but what was cancelled can be transcribed.
+        seconds: how long it is.
+        kind: of the fault, after `failed`.
+        message: of the fault.
+        advice: of the fault.
+    """
+
+    event: ClassVar[str] = "recorded"
+    id: int
+    reason: Literal["finished", "cancelled", "longest", "failed"]
+    seconds: float
+    kind: str = ""
+    message: str = ""
+    advice: str = ""
+
+
+SpeechEvent = (
+    Hello
+    | SpeechReady
+    | Unloaded
+    | HeardUntil
+    | Said
+    | Transcribed
+    | MicrophoneList
+    | RecordingBegan
+    | SoundLevel
+    | RecordingEnded
+    | Failed
+)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from belle.engine.process.protocol import decode
 from belle.speech.commands import SpeechCommand
-from belle.speech.events import SpeechEvent, SpeechModel
+from belle.speech.events import Microphone, SpeechEvent, SpeechModel
 
 SPEECH_PROTOCOL_VERSION = 1
 
@@ -30,4 +30,6 @@ def decode_event(line: bytes) -> SpeechEvent:
 
 
 def _value(name: str, value: Any) -> Any:
+    if name == "microphones":
+        return tuple(Microphone(**microphone) for microphone in value)
     return SpeechModel(**value) if name == "model" else value

@@ -1,7 +1,8 @@
-"""The speech worker: `python -m belle.speech.worker`. It loads one model and transcribes recordings.
+"""The speech worker: `python -m belle.speech.worker`. It loads one model, records, and transcribes.
 
-As in the engine's worker, two threads: the reader takes commands from stdin and acts at once on `stop`, `quit` and the
-end of stdin; the main thread owns whisper.cpp and executes everything else in order. stdout belongs to the protocol.
+As in the engine's worker, the reader thread takes commands from stdin and acts at once on `stop`, `finish`, `quit` and
+the end of stdin; a thread of its own records (`recording.desk`); the main thread owns whisper.cpp and executes
+everything else in order. stdout belongs to the protocol.
 """
 
 from __future__ import annotations
@@ -21,13 +22,23 @@ from belle.engine.process.pipes import read_lines, take_stdout
 from belle.engine.process.protocol import ProtocolError, encode
 from belle.engine.process.stop_flag import NativeStopFlag
 from belle.errors import KnownError
-from belle.speech.commands import LoadSpeech, SpeechCommand, Transcribe, Unload
+from belle.speech.commands import (
+    FinishRecording,
+    ListMicrophones,
+    LoadSpeech,
+    SpeechCommand,
+    StartRecording,
+    Transcribe,
+    Unload,
+)
 from belle.speech.events import HeardUntil, Said, SpeechEvent, SpeechModel, SpeechReady, Transcribed, Unloaded
 from belle.speech.protocol import SPEECH_PROTOCOL_VERSION, decode_command
 
 if TYPE_CHECKING:
+    from belle.speech.audio.source import Recording
     from belle.speech.library import WhisperLibrary
     from belle.speech.recognizer import Recognizer
+    from belle.speech.recording.desk import RecordingDesk
     from belle.speech.voice_activity import VoiceDetector
     from belle.speech.windows import Heard, SpeechWindow
 
@@ -49,6 +60,7 @@ class SpeechWorker:
         self._library: WhisperLibrary | None = None
         self._recognizer: Recognizer | None = None
         self._detector: VoiceDetector | None = None
+        self._desk: RecordingDesk | None = None  # of the first recording
         self._flag = NativeStopFlag()
         self._requests = threading.Lock()  # guards the two below
         self._current: int | None = None
@@ -80,6 +92,11 @@ class SpeechWorker:
                     break
                 case Stop(id=request_id):
                     self._stop(request_id)
+                case StartRecording() | ListMicrophones():
+                    self._open_desk().submit(command)
+                case FinishRecording(id=request_id):
+                    if self._desk is not None:
+                        self._desk.order(request_id, "finish")
                 case _:
                     self._commands.put(command)
         with self._requests:
@@ -89,7 +106,16 @@ class SpeechWorker:
         self._finished.wait(_GRACE_S)
         os._exit(0)
 
+    def _open_desk(self) -> RecordingDesk:
+        if self._desk is None:
+            from belle.speech.recording.desk import RecordingDesk
+
+            self._desk = RecordingDesk(self._send)
+        return self._desk
+
     def _stop(self, request_id: int) -> None:
+        if self._desk is not None and self._desk.order(request_id, "cancel"):
+            return
         with self._requests:
             if request_id == self._current:
                 self._flag.set()
@@ -150,12 +176,11 @@ class SpeechWorker:
     def _transcribe(self, command: Transcribe) -> Transcribed:
         if self._recognizer is None or self._detector is None:
             raise KnownError("no_model", "No model for speech is loaded.", "Load one first.")
-        from belle.speech.audio.source import open_recording
         from belle.speech.windows import LONGEST_S, Cutting, Heard, cut
 
         self._recognizer.check_language(command.language)
         began = perf_counter()
-        recording = open_recording(Path(command.path))
+        recording = self._recording(command)
         seconds = speech_s = 0.0
         longest = LONGEST_S if command.timestamps else min(command.longest_s, LONGEST_S)
         for item in cut(recording.blocks, self._detector, Cutting(longest_s=longest)):
@@ -168,6 +193,16 @@ class SpeechWorker:
             self._send(HeardUntil(command.id, seconds, recording.seconds))
         reason: Literal["end", "stopped"] = "stopped" if self._flag else "end"
         return Transcribed(command.id, reason, seconds, speech_s, perf_counter() - began, recording.missing_s)
+
+    def _recording(self, command: Transcribe) -> Recording:
+        from belle.speech.audio.source import Recording, open_recording
+
+        if command.path:
+            return open_recording(Path(command.path))
+        sound = self._desk.take(command.id) if self._desk is not None else None
+        if sound is None:
+            raise KnownError("no_recording", "Nothing was recorded that could be transcribed.", "Record it again.")
+        return Recording(sound.seconds, 0.0, iter(sound.blocks))
 
     def _hear(self, command: Transcribe, recognizer: Recognizer, item: SpeechWindow | Heard) -> bool:
         """Send what was said in a window. False when it was stopped meanwhile."""
