@@ -87,6 +87,17 @@ class Settings(QObject):
         self.set_value("speech/model", ref)
 
     @property
+    def microphone(self) -> str:
+        """What is recorded: a microphone as the speech worker lists them, or `file:PATH`; empty for the default."""
+        return str(self.value("speech/microphone", ""))
+
+    @property
+    def speech_language(self) -> str:
+        """The language that is dictated in: `zh`, `en` or `auto`; empty for that of the window."""
+        language = str(self.value("speech/language", ""))
+        return language if language in ("zh", "en", "auto") else ""
+
+    @property
     def n_ctx(self) -> int:
         """Context length to ask for, in tokens."""
         return self._number("model/n_ctx", DEFAULT_CONTEXT)

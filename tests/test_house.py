@@ -60,7 +60,7 @@ desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, b
 desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, belle/engine,
                         convert/install/folder.py, convert/install/library.py, convert/install/local.py,
                         desktop/settings.py, desktop/model_settings.py
-desktop/voice        →  the ground, belle/engine, belle/speech, desktop/settings.py
+desktop/voice        →  the ground, belle/engine, belle/models, belle/speech, desktop/settings.py
 desktop/compare      →  the ground, belle/engine, belle/report, desktop/chat, desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
                         belle/engine/process/commands.py, belle/engine/process/events.py,
@@ -68,7 +68,7 @@ desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, 
                         desktop/model_settings.py, desktop/chat, desktop/compare, desktop/crashes,
                         desktop/documents/cited.py, desktop/documents/progress.py, desktop/exchange/words.py,
                         desktop/library, desktop/store/records.py, desktop/voice,
-                        belle/speech/speaking/events.py
+                        belle/speech/events.py, belle/speech/speaking/events.py
 desktop              →  the ground, desktop/crashes, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat,
                         desktop/ui
 """
@@ -120,7 +120,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/chat": (*TORCH, *LLAMA),
     "desktop/library": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/compare": (*TORCH, *LLAMA, "sqlite3"),
-    "desktop/voice": (*TORCH, *LLAMA, "sqlite3"),
+    "desktop/voice": (*TORCH, *LLAMA, "numpy", "sqlite3"),
     "desktop/ui": (*TORCH, *LLAMA, "sqlite3"),
     "desktop": (*TORCH, *LLAMA),
 }

@@ -389,6 +389,14 @@
         <source>Attach files</source>
         <translation>附上文件</translation>
     </message>
+    <message>
+        <source>Dictate: hold, or click</source>
+        <translation>听写：按住说话，或点击</translation>
+    </message>
+    <message>
+        <source>Write down what was said</source>
+        <translation>把说的话写下来</translation>
+    </message>
 </context>
 <context>
     <name>Context</name>
@@ -2826,6 +2834,194 @@
         <source>Code and formulas are not read aloud.</source>
         <translation>代码和公式不会朗读。</translation>
     </message>
+    <message>
+        <source>Connect one, or choose another one in the settings, under “Voice”.</source>
+        <translation>请接上麦克风，或在设置的“语音”里换一个。</translation>
+    </message>
+    <message>
+        <source>Dictation is not installed yet</source>
+        <translation>还没有安装听写</translation>
+    </message>
+    <message>
+        <source>Install it in a terminal: {command}</source>
+        <translation>在终端里安装：{command}</translation>
+    </message>
+    <message>
+        <source>There is no model that writes down speech yet</source>
+        <translation>还没有听写用的模型</translation>
+    </message>
+    <message>
+        <source>Get one in the library of models, under “Speech”. It works offline.</source>
+        <translation>在模型库的“语音”里获取一个。它离线工作。</translation>
+    </message>
+    <message>
+        <source>Dictation needs a newer processor</source>
+        <translation>听写需要更新的处理器</translation>
+    </message>
+    <message>
+        <source>The library for speech can be built for this one; the exact command is below.</source>
+        <translation>可以为这台电脑编译语音库，具体命令见下方。</translation>
+    </message>
+    <message>
+        <source>This model does not write down speech</source>
+        <translation>这个模型不会听写</translation>
+    </message>
+    <message>
+        <source>Choose a Whisper model in the library of models, under “Speech”.</source>
+        <translation>请在模型库的“语音”里选择一个 Whisper 模型。</translation>
+    </message>
+    <message>
+        <source>Writing down speech has stopped</source>
+        <translation>听写停下来了</translation>
+    </message>
+    <message>
+        <source>Its process ended. What was written is kept; dictate the rest again.</source>
+        <translation>它的进程结束了。已写下的文字还在，其余请再说一遍。</translation>
+    </message>
+    <message>
+        <source>Dictation could not be started</source>
+        <translation>听写无法启动</translation>
+    </message>
+    <message>
+        <source>Close other programs and try it again.</source>
+        <translation>请关闭其他程序后再试。</translation>
+    </message>
+    <message>
+        <source>This could not be written down</source>
+        <translation>没能写下来</translation>
+    </message>
+    <message>
+        <source>Try it again, or with another model for speech.</source>
+        <translation>请再试一次，或换一个听写模型。</translation>
+    </message>
+    <message>
+        <source>Nothing on this computer can record</source>
+        <translation>这台电脑上没有能录音的程序</translation>
+    </message>
+    <message>
+        <source>Install the package libportaudio2 (Fedora, Arch: portaudio), then dictate again.</source>
+        <translation>请安装软件包 libportaudio2（Fedora、Arch：portaudio），然后再听写。</translation>
+    </message>
+    <message>
+        <source>There is no microphone</source>
+        <translation>没有麦克风</translation>
+    </message>
+    <message>
+        <source>The chosen microphone is not connected</source>
+        <translation>选定的麦克风没有接上</translation>
+    </message>
+    <message>
+        <source>The microphone was unplugged</source>
+        <translation>麦克风被拔掉了</translation>
+    </message>
+    <message>
+        <source>What was said before is written down. Connect it again, or choose another one.</source>
+        <translation>之前说的话会写下来。请重新接上，或换一个麦克风。</translation>
+    </message>
+    <message>
+        <source>The microphone delivers no sound</source>
+        <translation>麦克风没有声音</translation>
+    </message>
+    <message>
+        <source>The microphone could not be used</source>
+        <translation>麦克风无法使用</translation>
+    </message>
+    <message>
+        <source>The microphone is in use</source>
+        <translation>麦克风正被占用</translation>
+    </message>
+    <message>
+        <source>Another program is recording. Close it and try again.</source>
+        <translation>另一个程序正在录音。请关闭它后再试。</translation>
+    </message>
+    <message>
+        <source>The microphone may not be used</source>
+        <translation>没有使用麦克风的权限</translation>
+    </message>
+    <message>
+        <source>Allow ChatBELLE to record in the system&apos;s privacy settings, then try again.</source>
+        <translation>请在系统的隐私设置里允许 ChatBELLE 录音，然后再试。</translation>
+    </message>
+    <message>
+        <source>The microphone is muted</source>
+        <translation>麦克风被静音了</translation>
+    </message>
+    <message>
+        <source>Only zeros came from it. Unmute it, or allow ChatBELLE to hear it, in the system.</source>
+        <translation>它只传来空白。请在系统里取消静音，或允许 ChatBELLE 使用它。</translation>
+    </message>
+    <message>
+        <source>The sound system does not answer</source>
+        <translation>声音系统没有响应</translation>
+    </message>
+    <message>
+        <source>Log out and in again, or start it in a terminal: systemctl --user start pipewire</source>
+        <translation>请注销后重新登录，或在终端里启动：systemctl --user start pipewire</translation>
+    </message>
+    <message>
+        <source>Nothing was recorded</source>
+        <translation>什么都没有录到</translation>
+    </message>
+    <message>
+        <source>Hold the button while you speak, or click it once before and once after.</source>
+        <translation>请按住按钮说话，或说之前点一下、说完再点一下。</translation>
+    </message>
+    <message>
+        <source>The recording was ended after ten minutes</source>
+        <translation>录音满十分钟，已结束</translation>
+    </message>
+    <message>
+        <source>What was said is written down. Go on with another one.</source>
+        <translation>说的话会写下来。请接着再录一段。</translation>
+    </message>
+    <message>
+        <source>Nothing was heard</source>
+        <translation>什么都没有听到</translation>
+    </message>
+    <message>
+        <source>Speak closer to the microphone, or choose another one in the settings.</source>
+        <translation>请离麦克风近一些，或在设置里换一个。</translation>
+    </message>
+    <message>
+        <source>Nothing is said in this file</source>
+        <translation>这个文件里没有人说话</translation>
+    </message>
+    <message>
+        <source>No speech was heard in “{file}”. Check that it is the right one.</source>
+        <translation>在“{file}”里没有听到说话。请看看是不是选对了文件。</translation>
+    </message>
+    <message>
+        <source>This model knows English only</source>
+        <translation>这个模型只懂英语</translation>
+    </message>
+    <message>
+        <source>Choose one for Chinese in the library of models, under “Speech”.</source>
+        <translation>请在模型库的“语音”里选一个懂中文的。</translation>
+    </message>
+    <message>
+        <source>This kind of recording cannot be read yet</source>
+        <translation>还读不了这种录音</translation>
+    </message>
+    <message>
+        <source>“{file}” needs the program ffmpeg. Install it, or save the recording as WAV.</source>
+        <translation>“{file}”需要 ffmpeg 程序。请安装它，或把录音另存为 WAV。</translation>
+    </message>
+    <message>
+        <source>The recording cannot be read</source>
+        <translation>录音读不出来</translation>
+    </message>
+    <message>
+        <source>“{file}” is damaged, or has no sound. Save or export it again.</source>
+        <translation>“{file}”已损坏，或没有声音。请重新保存或导出。</translation>
+    </message>
+    <message>
+        <source>The recording is empty</source>
+        <translation>录音是空的</translation>
+    </message>
+    <message>
+        <source>“{file}” has no sound in it. Record it again.</source>
+        <translation>“{file}”里没有声音。请重新录制。</translation>
+    </message>
 </context>
 <context>
     <name>Notifications</name>
@@ -3670,6 +3866,10 @@
         <source>Closing the window leaves ChatBELLE running, where the desktop has a tray.</source>
         <translation>桌面有托盘时，关闭窗口后 ChatBELLE 仍在运行。</translation>
     </message>
+    <message>
+        <source>Voice</source>
+        <translation>语音</translation>
+    </message>
 </context>
 <context>
     <name>Shortcuts</name>
@@ -3812,6 +4012,10 @@
     <message>
         <source>Read the last answer aloud, or stop reading</source>
         <translation>朗读最后一个回答，或停止朗读</translation>
+    </message>
+    <message>
+        <source>Dictate: hold, or press before and after</source>
+        <translation>听写：按住，或说前说后各按一次</translation>
     </message>
 </context>
 <context>
@@ -4689,6 +4893,93 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
+    </message>
+</context>
+<context>
+    <name>Dictation</name>
+    <message>
+        <source>Listening</source>
+        <translation>正在听</translation>
+    </message>
+    <message>
+        <source>Level of the microphone</source>
+        <translation>麦克风音量</translation>
+    </message>
+    <message>
+        <source>Recorded so far</source>
+        <translation>已录时长</translation>
+    </message>
+    <message>
+        <source>Any language</source>
+        <translation>任意语言</translation>
+    </message>
+    <message>
+        <source>Language of dictation: {name}</source>
+        <translation>听写语言：{name}</translation>
+    </message>
+    <message>
+        <source>Write down what was said</source>
+        <translation>把说的话写下来</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Listening · Esc cancels</source>
+        <translation>正在听 · 按 Esc 取消</translation>
+    </message>
+    <message>
+        <source>Writing it down…</source>
+        <translation>正在写下来…</translation>
+    </message>
+    <message>
+        <source>Writing down {name}…</source>
+        <translation>正在听写 {name}…</translation>
+    </message>
+    <message>
+        <source>Writing down {name}… {percent} %</source>
+        <translation>正在听写 {name}… {percent} %</translation>
+    </message>
+    <message>
+        <source>Microphone</source>
+        <translation>麦克风</translation>
+    </message>
+    <message>
+        <source>It is recorded only while you dictate; the sound is not kept.</source>
+        <translation>只在听写时录音，录音不会保存。</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Writes down what is said, on this computer.</source>
+        <translation>在这台电脑上把说的话写下来。</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>Of two languages in one recording, “Any” may lose one.</source>
+        <translation>一段录音里有两种语言时，选“任意”可能会漏掉一种。</translation>
+    </message>
+    <message>
+        <source>Like the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>The best one here…</source>
+        <translation>这里最好的…</translation>
+    </message>
+    <message>
+        <source>Of the window</source>
+        <translation>跟随界面</translation>
+    </message>
+    <message>
+        <source>Any</source>
+        <translation>任意</translation>
     </message>
 </context>
 </TS>

@@ -14,7 +14,7 @@ from belle.speech.recording.recorder import RecordedSound, RecordingOrder, recor
 
 
 class RecordingDesk:
-    """Executes `StartRecording` and `ListMicrophones` in order, one at a time, in a thread that starts with the first of them.
+    """Executes `StartRecording` and `ListMicrophones` in order, in a thread that starts with the first of them.
 
     Args:
         send: sends an event; called in that thread.

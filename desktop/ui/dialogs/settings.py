@@ -31,8 +31,9 @@ from desktop.ui.model_fields import (
 )
 from desktop.ui.style.controls import Segments, label
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.voice.dictation_page import DictationPage
 
-Page = Literal["general", "reading", "answers", "model"]
+Page = Literal["general", "reading", "answers", "model", "voice"]
 STATE_GB = (0, 1, 4, 16)
 """Disk space for saved conversations to choose from, in gigabytes; 0 saves none."""
 
@@ -40,7 +41,7 @@ _SWITCH = ("off", "on")
 
 
 class SettingsDialog(Dialog):
-    """Four pages. `base` has the recommended sampling values, shown where the person has set none."""
+    """Five pages. `base` has the recommended sampling values, shown where the person has set none."""
 
     load_settings_changed = Signal()
     templates_requested = Signal()
@@ -68,7 +69,8 @@ class SettingsDialog(Dialog):
         self.body.addWidget(self.pages)
         self._setting_pages = (self._general(), self._answers(), self._model())
         self.reading = ReadingPage(settings)
-        for part in (self._setting_pages[0], self.reading, *self._setting_pages[1:]):
+        self.voice = DictationPage(settings)
+        for part in (self._setting_pages[0], self.reading, *self._setting_pages[1:], self.voice):
             self.pages.addWidget(part)
         self.tabs.chosen.connect(self._show_page)
         self.add_close_button()
@@ -210,11 +212,13 @@ class SettingsDialog(Dialog):
                 translate("Settings", "Reading"),
                 translate("Settings", "Answers"),
                 translate("Settings", "Model"),
+                translate("Settings", "Voice"),
             ),
         )
         for part in self._setting_pages:
             part.set_texts(self._texts())
         self.reading.retranslate()
+        self.voice.retranslate()
         self.theme_choice.set_texts(
             translate("Settings", "Colours"),
             (

@@ -16,6 +16,7 @@ from desktop.ui import numbers
 from desktop.ui.foreign_text import shortened
 from desktop.ui.import_summary import import_summary
 from desktop.ui.notices.answers import answer_texts
+from desktop.ui.notices.dictation import dictation_texts
 from desktop.ui.notices.fallbacks import fallback_texts
 from desktop.ui.notices.files import file_texts
 from desktop.ui.notices.models import model_texts
@@ -110,6 +111,7 @@ def action_label(action: str) -> str:
         "choose_model": translate("Notice", "Choose a model"),
         "choose_template": translate("Notice", "Choose a template"),
         "get_belle": translate("Notice", "Get BELLE-7B"),
+        "get_speech_model": translate("Notice", "Choose a model"),
         "retry": translate("Notice", "Try again"),
         "open_imported": translate("Notice", "Show the newest"),
         "show_crashes": translate("Notice", "Show"),
@@ -158,5 +160,6 @@ def sentences() -> dict[str, tuple[str, str]]:
         **file_texts(),
         **program_texts(),
         **voice_texts(),
+        **dictation_texts(),
         **fallbacks,
     }

@@ -1,1 +1,1 @@
-"""Voice in the window: reading aloud, and the choice of a voice."""
+"""Voice in the window: dictation, reading aloud, and the choice of microphone and voice."""

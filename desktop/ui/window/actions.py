@@ -18,6 +18,7 @@ from desktop.ui.instructions.project_dialogs import ProjectDialogs
 from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.voice.dictating import WindowDictation
 from desktop.ui.voice.read_aloud import ReadingAloud
 from desktop.ui.window.attachments import WindowAttachments
 from desktop.ui.window.code_saving import CodeSaving
@@ -64,11 +65,14 @@ class WindowActions(QObject):
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
         self.finding = FindInConversation(window)
-        self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
+        self.dictating = WindowDictation(window, controller)
+        self.dialogs.settings_opened.connect(lambda dialog: self.dictating.connect_page(dialog.voice))
+        self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader, self.dictating)
         self.projects = ProjectDialogs(window, controller, self.dialogs.personas)
         self.facts = FactDialogs(window, controller.facts)
         self._menus: dict[str, QMenu] = {}
         self._can_stop = False
+        self.by_id["dictate"].setAutoRepeat(False)  # it may be held
         self._update_actions()
         self._connect_actions()
         self._connect_widgets()
@@ -115,6 +119,7 @@ class WindowActions(QObject):
             "export": self.exchange.export_open,
             "print": self.exchange.print_open,
             "focus_composer": self._focus_composer,
+            "dictate": self._dictate,
             "stop": self._escape,
             "regenerate": self._answer_again,
             "copy_last": self._copy_last,
@@ -226,6 +231,10 @@ class WindowActions(QObject):
         self.reader.leave()
         self._window.composer.setFocus()
 
+    def _dictate(self) -> None:
+        self.reader.leave()
+        self.dictating.toggle()
+
     # Conversations and messages
 
     def _conversation_opened(self, conversation: StoredConversation | None) -> None:
@@ -322,6 +331,8 @@ class WindowActions(QObject):
             self.dialogs.show_crashes()
         elif action == "delete_crashes":
             self.dialogs.delete_crashes()
+        elif action == "get_speech_model":
+            self.dialogs.show_library("speech")
         elif action in WINDOW_ACTIONS:
             self.reader.leave()
             self._window.header.show_model_menu()

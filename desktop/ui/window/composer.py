@@ -181,6 +181,13 @@ def _as_paths(text: str) -> str:
     return _paths([QUrl(line) for line in lines])
 
 
+def _needs_space(left: str, right: str) -> bool:
+    """Whether a space belongs between two characters: the end of a word or sentence, and the beginning of a word."""
+    return bool(
+        left.isascii() and right.isascii() and right.isalnum() and (left.isalnum() or (left and left in ".,;:!?)"))
+    )
+
+
 def _waiting_text(what: Waiting) -> str:
     return {
         "loading": translate("Composer", "Waits for the model…"),
@@ -208,16 +215,18 @@ class Composer(View):
         self.editor = ComposerEdit(self)
         self.button = IconButton("send", "on-violet", kind="send", parent=self)
         self.hint = label("quiet", self)
-        self._busy = False
+        self._busy = self._dictating = False
         self._waiting: Waiting = ""
         self._blocked = ""
         self.sending = False  # set while the controller stores the text
         self._conversation_id: int | None = None
         self.attach_button = IconButton("paperclip", "ink-3", parent=self)
+        self.microphone_button = IconButton("microphone", "ink-3", parent=self)
         self._row = QHBoxLayout(self)
         self._row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
         self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
         self._row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignBottom)
+        self._row.addWidget(self.microphone_button, 0, Qt.AlignmentFlag.AlignBottom)
         self._row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         self.setFocusProxy(self.editor)
         self.editor.send_pressed.connect(self._send)
@@ -242,6 +251,21 @@ class Composer(View):
         cursor.insertText(text)
         self.editor.setTextCursor(cursor)
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def insert_text(self, text: str) -> None:
+        """Insert at the cursor, with a space where two words would touch; Chinese has none between its words."""
+        cursor, document = self.editor.textCursor(), self.editor.document()
+        before, after = document.characterAt(cursor.selectionStart() - 1), document.characterAt(cursor.selectionEnd())
+        space_before = " " if _needs_space(before, text[:1]) else ""
+        space_after = " " if _needs_space(text[-1:], after) else ""
+        cursor.insertText(f"{space_before}{text}{space_after}")
+        self.editor.setTextCursor(cursor)
+        self.editor.ensureCursorVisible()
+
+    def set_dictating(self, *, on: bool) -> None:
+        """Show whether the microphone is being recorded."""
+        self._dictating = on
+        self._name_microphone()
 
     def set_conversation(self, conversation_id: int | None, draft: str) -> None:
         """Show the draft of another conversation; None is the new one."""
@@ -322,6 +346,7 @@ class Composer(View):
         self.editor.setAccessibleName(translate("Composer", "Message"))
         self.editor.setPlaceholderText(translate("Composer", "Ask anything…"))
         self.attach_button.name(translate("Composer", "Attach files"))
+        self._name_microphone()
         self._refresh()
 
     def restyle(self) -> None:
@@ -338,6 +363,7 @@ class Composer(View):
         side = look.px(32)
         self.button.setFixedSize(side, side)
         self.attach_button.setFixedSize(side, side)
+        self.microphone_button.setFixedSize(side, side)
         self.hint.setFixedHeight(side)
         self.editor.fit()
         self._refresh()
@@ -356,6 +382,11 @@ class Composer(View):
             self.button.name(self._blocked or translate("Composer", "Send"), "" if self._blocked else self._key())
         self.hint.setText(self._hint())
         self.hint.setVisible(bool(self.hint.text()))
+
+    def _name_microphone(self) -> None:
+        self.microphone_button.set_icon("microphone", "bad" if self._dictating else "ink-3")
+        start, end = translate("Composer", "Dictate: hold, or click"), translate("Composer", "Write down what was said")
+        self.microphone_button.name(end if self._dictating else start, key_text("dictate"))
 
     def _hint(self) -> str:
         if self._blocked:

@@ -39,6 +39,8 @@ class WindowDialogs(QObject):
 
     job_changed = Signal(object)
     """The `JobState` of a job of the library."""
+    settings_opened = Signal(object)
+    """The `SettingsDialog` that is about to be shown."""
 
     def __init__(
         self,
@@ -172,6 +174,9 @@ class WindowDialogs(QObject):
         voice = dialog.reading.voice_button
         voice.voices_requested.connect(self._reading_aloud.list_voices)
         self._reading_aloud.voices_listed.connect(voice.show_voices)
+        self.settings_opened.emit(dialog)
+        dialog.voice.models_requested.connect(dialog.accept)
+        dialog.voice.models_requested.connect(lambda: self.show_library("speech"))
         dialog.set_can_choose_template(self._controller.model.info is not None)
         dialog.open()
 

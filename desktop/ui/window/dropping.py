@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from desktop.ui.voice.dictating import is_audio
 from desktop.ui.window.attachments import is_attachable
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
+    from desktop.ui.voice.dictating import WindowDictation
     from desktop.ui.window.attachments import WindowAttachments
     from desktop.ui.window.exchange_dialogs import ExchangeDialogs
     from desktop.ui.window.reader import ReaderMode
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
 class DroppedFiles:
     """One file is imported, attached or loaded, by what its name says; of several those are attached that can be.
 
+    What is said in recordings is written down.
+
     Args:
         controller: loads models and says what was left out.
         exchange: offers to import.
         attachments: where files are attached; `reader` hides it.
+        dictation: writes recordings down.
     """
 
     def __init__(
@@ -28,9 +33,11 @@ class DroppedFiles:
         exchange: ExchangeDialogs,
         attachments: WindowAttachments,
         reader: ReaderMode,
+        dictation: WindowDictation,
     ) -> None:
         self._controller, self._exchange = controller, exchange
         self._attachments, self._reader = attachments, reader
+        self._dictation = dictation
 
     def takes(self, paths: list[str]) -> bool:
         """Whether anything would become of them."""
@@ -38,6 +45,15 @@ class DroppedFiles:
 
     def open(self, paths: list[str]) -> None:
         """Do it."""
+        recordings = [path for path in paths if is_audio(path)]
+        if recordings:
+            self._reader.leave()  # the text is shown in the composer
+            self._dictation.transcribe(recordings)
+            paths = [path for path in paths if path not in recordings]
+        if paths:
+            self._open_others(paths)
+
+    def _open_others(self, paths: list[str]) -> None:
         files = [path for path in paths if is_attachable(path)]
         if len(paths) == 1 and self._exchange.takes(paths[0]):
             self._exchange.offer_import(paths[0])
