@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 
 from belle.documents import DocumentError, parse_json_row
 from belle.durable import sync_folder, writing
+from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.texts import read_input, utf8
 
@@ -32,6 +33,7 @@ Winner = Literal["first", "second", "tie"]
 
 LARGEST_ANCHORS = 256 << 20
 """Bytes; about a million decisions."""
+_ROW_START = b'{"item": "'
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,24 @@ def answer_digest(text: str) -> str:
 
 
 def read_anchors(path: Path) -> Anchors:
-    """The decisions in a file. Raises KnownError: those of reading a file."""
+    """The decisions in a file.
+
+    Raises KnownError: "bad_anchors" for a file of something else, to which nobody wants decisions to be appended; those
+    of reading a file.
+    """
     rows = []
     unreadable = 0
-    for line in read_input(path, longest=LARGEST_ANCHORS).removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+    data = read_input(path, longest=LARGEST_ANCHORS).removeprefix(b"\xef\xbb\xbf")
+    for line in data.split(b"\n"):
         if line.strip():
             try:
                 rows.append(_anchor(parse_json_row(line)))
             except (DocumentError, _RowError):
                 unreadable += 1
+    # The only row of a file may have been cut off.
+    if unreadable and not rows and data[: len(_ROW_START)] != _ROW_START[: len(data)]:
+        message = f"{path} is not a file of decisions on answers."
+        raise KnownError("bad_anchors", message, "Name that of “belle eval page”, or one that is to be created.")
     return counting(rows, unreadable)
 
 

@@ -132,3 +132,21 @@ def test_what_is_appended_is_read_and_equals_the_last_of_each_thing(
 
 def is_taken_back(anchor: Anchor) -> bool:
     return (anchor.score if isinstance(anchor, AnchorScore) else anchor.winner) is None
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"question": "?", "class": "math", "std_answer": ""}\n', b"\xff\x00", b"text\n", b"["]
+)
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "eval_set.json"
+    path.write_bytes(data)
+    with pytest.raises(KnownError, match="not a file of decisions"):
+        read_anchors(path)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"{", b'{"item": "a", "se'])
+def test_an_empty_file_and_a_first_row_that_was_cut_off_are_gone_on_with(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "anchors.jsonl"
+    path.write_bytes(data)
+    assert read_anchors(path).unreadable == bool(data.strip())
