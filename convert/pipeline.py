@@ -40,6 +40,8 @@ from convert.quantized_formats import left_behind, named_by_config, read_stated,
 from convert.report import ConversionReport, FileReport, describe, note_unread
 from convert.rows.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
+from convert.vision.halves import language_model, mmproj_path, sees
+from convert.vision.mmproj import MmprojOutput, convert_mmproj, mmproj_type, plan_mmproj, write_mmproj
 from convert.whisper.conversion import convert_whisper, plan_whisper
 from convert.whisper.table import is_whisper
 
@@ -70,6 +72,7 @@ class Conversion:
         imatrix: if one is given.
         outputs: the files to write.
         notes: sentences for the report.
+        mmproj: the file of the vision encoder, for a model that sees.
     """
 
     checkpoint: Checkpoint
@@ -81,6 +84,7 @@ class Conversion:
     imatrix: Imatrix | None
     outputs: list[Output]
     notes: list[str]
+    mmproj: MmprojOutput | None = None
 
     @property
     def inputs(self) -> list[Path]:
@@ -126,8 +130,12 @@ def convert(
     with _opened(source) as checkpoint:
         if is_whisper(checkpoint.config):
             return convert_whisper(checkpoint, source, out, options, progress=progress)
+        if options.part == "mmproj":
+            return convert_mmproj(checkpoint, source, out, options, progress=progress)
         with prepared(checkpoint, out, options) as conversion, Digests(checkpoint) as digests:
             files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
+            if conversion.mmproj is not None:
+                files.append(write_mmproj(conversion.mmproj, digests, progress))
             return _report(source, conversion, files, sha256=digests.result())
 
 
@@ -137,6 +145,8 @@ def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = No
     with _opened(source) as checkpoint:
         if is_whisper(checkpoint.config):
             return plan_whisper(checkpoint, source, out, options)
+        if options.part == "mmproj":
+            return convert_mmproj(checkpoint, source, out, options, write=False)
         return _plan(checkpoint, source, out, options)
 
 
@@ -149,6 +159,8 @@ def _plan(checkpoint: Checkpoint, source: Path, out: Path, options: ConvertOptio
             n_bytes = len(head) + data_size(output.plans)
             name = _file_type(output, size_by_type(output.plans)).name
             files.append(describe(output.path, name, output.plans, n_bytes, 0.0))
+        if conversion.mmproj is not None:
+            files.append(conversion.mmproj.described(digests))
         return _report(source, conversion, files)
 
 
@@ -163,6 +175,7 @@ def _opened(source: Path) -> Iterator[Checkpoint]:
 @contextmanager
 def prepared(checkpoint: Checkpoint, out: Path, options: ConvertOptions) -> Iterator[Conversion]:
     """Check everything, and plan every file. Raises KnownError."""
+    whole, checkpoint = checkpoint, language_model(checkpoint)
     kinds = [file_type(name) for name in options.types or ("f16",)]
     requantized = options.unmovable_type
     imatrix = read_imatrix(options.imatrix) if options.imatrix else None
@@ -207,8 +220,10 @@ def prepared(checkpoint: Checkpoint, out: Path, options: ConvertOptions) -> Iter
             for path, kind in zip(output_paths(out, [kind.name for kind in kinds]), kinds, strict=True)
         ]
         model_metadata = [*model_metadata, *tokenizer.metadata(), *merged_metadata(adapters)]
+        has_mmproj = sees(whole.config) and options.part == "both"
+        mmproj = plan_mmproj(whole, mmproj_path(out, mmproj_type(options).name), options, notes) if has_mmproj else None
         conversion = Conversion(
-            checkpoint, architecture, options, adapters, tensors, model_metadata, imatrix, outputs, notes
+            checkpoint, architecture, options, adapters, tensors, model_metadata, imatrix, outputs, notes, mmproj
         )
         for output in outputs:
             check_output(output.path, conversion.inputs)

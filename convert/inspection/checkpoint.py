@@ -23,6 +23,7 @@ from convert.inspection.whisper import describe_whisper_checkpoint
 from convert.metadata import read_model_card
 from convert.quantized_formats import read_stated, refuse_by_tensors
 from convert.tokenizers import Tokenizer, read_tokenizer
+from convert.vision.halves import language_model
 from convert.whisper.table import is_whisper
 
 _EMBEDDINGS = ("embed_tokens.weight", "word_embeddings.weight", "wte.weight", "tok_embeddings.weight")
@@ -74,6 +75,7 @@ def describe_checkpoint(path: Path) -> Description:
 
 def _architecture(checkpoint: Checkpoint, notes: list[str]) -> tuple[str, Dimensions | None]:
     try:
+        checkpoint = language_model(checkpoint)
         architecture = architecture_of(checkpoint.config)
         sizes = architecture.dimensions(checkpoint.config)
     except KnownError as error:

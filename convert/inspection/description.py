@@ -10,7 +10,15 @@ from typing import Any, Literal
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
 
-Kind = Literal["GGUF", "GGUF adapter", "Whisper file", "Whisper checkpoint", "checkpoint", "LoRA adapter"]
+Kind = Literal[
+    "GGUF",
+    "GGUF adapter",
+    "GGUF vision encoder",
+    "Whisper file",
+    "Whisper checkpoint",
+    "checkpoint",
+    "LoRA adapter",
+]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,16 @@ _SPECIAL = {
     "pad": "padding_token_id",
     "mask": "mask_token_id",
 }
+_VISION = "clip"  # what llama.cpp calls the architecture of every mmproj
+_VISION_SIZES = {
+    "layers": "block_count",
+    "width": "embedding_length",
+    "feed-forward width": "feed_forward_length",
+    "heads": "attention.head_count",
+    "picture side": "image_size",
+    "patch side": "patch_size",
+    "width of the language model": "projection_dim",
+}
 _TOKENS = "tokenizer.ggml.tokens"
 _SHA256 = "chatbelle.source.sha256."
 
@@ -35,12 +45,13 @@ def describe_gguf(path: Path) -> Description:
         for t in header.tensors
     )
     is_adapter = metadata.get("general.type") == "adapter"
+    sees = header.architecture == _VISION
     tokenizer = _tokenizer(header)
     special = tokenizer.special if tokenizer else {}
     bos, eos = (special.get(kind, (0, ""))[1] for kind in ("bos", "eos"))
     return Description(
         path=str(path),
-        kind="GGUF adapter" if is_adapter else "GGUF",
+        kind="GGUF adapter" if is_adapter else "GGUF vision encoder" if sees else "GGUF",
         architecture=header.architecture,
         title=header.name,
         quantization=header.quantization,
@@ -49,7 +60,7 @@ def describe_gguf(path: Path) -> Description:
         n_files=header.n_parts,
         tensors=tensors,
         types=shares(tensors),
-        sizes=_sizes(header),
+        sizes=_vision_sizes(metadata) if sees else _sizes(header),
         context_length=header.n_ctx_train,
         tokenizer=tokenizer,
         template=template_facts(header.chat_template, bos=bos, eos=eos),
@@ -59,7 +70,7 @@ def describe_gguf(path: Path) -> Description:
         sha256={key.removeprefix(_SHA256): str(v) for key, v in metadata.items() if key.startswith(_SHA256)},
         adapters=_adapters(metadata),
         memory=() if is_adapter or not header.n_layers else _memory(header),
-        facts=_adapter_facts(tensors, metadata) if is_adapter else {"GGUF version": header.version},
+        facts=_adapter_facts(tensors, metadata) if is_adapter else _facts(header),
     )
 
 
@@ -74,6 +85,18 @@ def _sizes(header: GgufHeader) -> dict[str, int]:
         "vocabulary": header.n_vocab,
     }
     return {name: size for name, size in sizes.items() if size}
+
+
+def _vision_sizes(metadata: Mapping[str, Value]) -> dict[str, int]:
+    """Of an mmproj; sides are in pixels."""
+    values = {name: metadata.get(f"{_VISION}.vision.{key}") for name, key in _VISION_SIZES.items()}
+    return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+def _facts(header: GgufHeader) -> dict[str, object]:
+    facts: dict[str, object] = {"GGUF version": header.version}
+    projector = _text(header.metadata, f"{_VISION}.projector_type") if header.architecture == _VISION else ""
+    return facts | ({"projector": projector} if projector else {})
 
 
 def _tokenizer(header: GgufHeader) -> TokenizerFacts | None:

@@ -15,6 +15,7 @@ from belle.gguf.types import tensor_type
 from convert.plan.mixture import TypeRequests
 
 GPTQMode = Literal["exact", "fast", "requantize"]
+Part = Literal["both", "text", "mmproj"]
 Requantized = Literal["q8_0", "q6_k"]
 
 REQUANTIZED: Requantized = "q8_0"
@@ -50,6 +51,7 @@ class ConvertOptions:
         verify: read the file back and compare it with the checkpoint before it gets its name.
         name, license_id, repository: metadata instead of what the checkpoint says.
         report: another file that will be written, which must not be one of the inputs.
+        part: of a model that sees: `text`, its language model alone, or `mmproj`, its vision encoder alone.
     """
 
     types: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class ConvertOptions:
     license_id: str | None = None
     repository: str | None = None
     report: Path | None = None
+    part: Part = "both"
 
     @property
     def gptq_mode(self) -> GPTQMode:

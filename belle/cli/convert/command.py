@@ -39,6 +39,7 @@ examples:
   belle convert ./base -o mine.gguf --lora ./one --lora-scale 0.7 --lora ./other
   belle convert ./base -o adapter.gguf --lora ./adapter --lora-only
   belle convert ./Belle-whisper-large-v3-turbo-zh -o turbo-zh-q5_0.bin --type q5_0    (a file for whisper.cpp)
+  belle convert ./llava-1.5-7b-hf -o llava.gguf --type q4_k_m    (and mmproj-llava.gguf, its vision encoder, beside it)
 
 An interrupted conversion goes on where it stopped when the same command is run again.
 """
@@ -76,6 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=input_file,
         metavar="PATH",
         help="Meta's LLaMA-1 7B consolidated.00.pth, for BELLE's LLaMA models as they are published (*.enc)",
+    )
+    seeing = parser.add_mutually_exclusive_group()
+    seeing.add_argument(
+        "--text-only", action="store_true", help="of a model that sees, write the language model without its mmproj"
+    )
+    seeing.add_argument(
+        "--mmproj-only", action="store_true", help="of a model that sees, write the vision encoder alone, to OUT.gguf"
     )
     types = parser.add_argument_group("types by tensor")
     types.add_argument("--imatrix", type=input_file, metavar="FILE", help="importance matrix, GGUF or .dat")
@@ -249,4 +257,5 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
         license_id=arguments.license,
         repository=arguments.repository,
         report=arguments.report,
+        part="text" if arguments.text_only else "mmproj" if arguments.mmproj_only else "both",
     )

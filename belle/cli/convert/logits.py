@@ -36,6 +36,12 @@ def check_possible(source: Path, *, lora_only: bool, weights_verified: bool) -> 
     if not weights_verified:
         raise KnownError("usage", "--verify logits and --no-verify contradict each other.", "Leave one of them out.")
     check_installed()
+    if _sees(source):
+        raise KnownError(
+            "usage",
+            "The logits of a model that sees are not compared.",
+            "Leave out --verify logits: every weight of both files is compared all the same.",
+        )
     if _holds_whisper(source):
         from belle.speech.library import check_usable
 
@@ -43,15 +49,26 @@ def check_possible(source: Path, *, lora_only: bool, weights_verified: bool) -> 
 
 
 def _holds_whisper(source: Path) -> bool:
-    """Whether the checkpoint is a Whisper; False for one that cannot be read, which the conversion will say."""
-    from convert.checkpoint import open_checkpoint
     from convert.whisper.table import is_whisper
+
+    return is_whisper(_config(source))
+
+
+def _sees(source: Path) -> bool:
+    from convert.vision.halves import sees
+
+    return sees(_config(source))
+
+
+def _config(source: Path) -> Mapping[str, Any]:
+    """config.json of the checkpoint; {} for one that cannot be read, which the conversion will say."""
+    from convert.checkpoint import open_checkpoint
 
     try:
         with open_checkpoint(source) as checkpoint:
-            return is_whisper(checkpoint.config)
+            return checkpoint.config
     except KnownError:
-        return False
+        return {}
 
 
 def compare_logits(

@@ -30,8 +30,7 @@ def photo(tmp_path: Path) -> Path:
 def test_a_question_about_a_picture_has_its_tokens_in_the_prompt(mmproj: Path, photo: Path) -> None:
     options = ("--max-tokens", "2", "--json", "--mmproj", str(mmproj), "-p", "What is it?")
     without, once, twice = (
-        json.loads(chat(*options, *(["--image", str(photo)] * count)).stdout)["prompt_tokens"]
-        for count in range(3)
+        json.loads(chat(*options, *(["--image", str(photo)] * count)).stdout)["prompt_tokens"] for count in range(3)
     )
     assert (once, twice) == (without + N_PICTURE_TOKENS, without + 2 * N_PICTURE_TOKENS)
 
