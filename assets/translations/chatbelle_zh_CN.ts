@@ -576,6 +576,93 @@
     </message>
 </context>
 <context>
+    <name>Dictation</name>
+    <message>
+        <source>Listening</source>
+        <translation>正在听</translation>
+    </message>
+    <message>
+        <source>Level of the microphone</source>
+        <translation>麦克风音量</translation>
+    </message>
+    <message>
+        <source>Recorded so far</source>
+        <translation>已录时长</translation>
+    </message>
+    <message>
+        <source>Any language</source>
+        <translation>任意语言</translation>
+    </message>
+    <message>
+        <source>Language of dictation: {name}</source>
+        <translation>听写语言：{name}</translation>
+    </message>
+    <message>
+        <source>Write down what was said</source>
+        <translation>把说的话写下来</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Listening · Esc cancels</source>
+        <translation>正在听 · 按 Esc 取消</translation>
+    </message>
+    <message>
+        <source>Writing it down…</source>
+        <translation>正在写下来…</translation>
+    </message>
+    <message>
+        <source>Writing down {name}…</source>
+        <translation>正在听写 {name}…</translation>
+    </message>
+    <message>
+        <source>Writing down {name}… {percent} %</source>
+        <translation>正在听写 {name}… {percent} %</translation>
+    </message>
+    <message>
+        <source>Microphone</source>
+        <translation>麦克风</translation>
+    </message>
+    <message>
+        <source>It is recorded only while you dictate; the sound is not kept.</source>
+        <translation>只在听写时录音，录音不会保存。</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Writes down what is said, on this computer.</source>
+        <translation>在这台电脑上把说的话写下来。</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>Of two languages in one recording, “Any” may lose one.</source>
+        <translation>一段录音里有两种语言时，选“任意”可能会漏掉一种。</translation>
+    </message>
+    <message>
+        <source>Like the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>The best one here…</source>
+        <translation>这里最好的…</translation>
+    </message>
+    <message>
+        <source>Of the window</source>
+        <translation>跟随界面</translation>
+    </message>
+    <message>
+        <source>Any</source>
+        <translation>任意</translation>
+    </message>
+</context>
+<context>
     <name>Doctor</name>
     <message>
         <source>Does everything work here?</source>
@@ -4893,93 +4980,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
-    </message>
-</context>
-<context>
-    <name>Dictation</name>
-    <message>
-        <source>Listening</source>
-        <translation>正在听</translation>
-    </message>
-    <message>
-        <source>Level of the microphone</source>
-        <translation>麦克风音量</translation>
-    </message>
-    <message>
-        <source>Recorded so far</source>
-        <translation>已录时长</translation>
-    </message>
-    <message>
-        <source>Any language</source>
-        <translation>任意语言</translation>
-    </message>
-    <message>
-        <source>Language of dictation: {name}</source>
-        <translation>听写语言：{name}</translation>
-    </message>
-    <message>
-        <source>Write down what was said</source>
-        <translation>把说的话写下来</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>取消</translation>
-    </message>
-    <message>
-        <source>Listening · Esc cancels</source>
-        <translation>正在听 · 按 Esc 取消</translation>
-    </message>
-    <message>
-        <source>Writing it down…</source>
-        <translation>正在写下来…</translation>
-    </message>
-    <message>
-        <source>Writing down {name}…</source>
-        <translation>正在听写 {name}…</translation>
-    </message>
-    <message>
-        <source>Writing down {name}… {percent} %</source>
-        <translation>正在听写 {name}… {percent} %</translation>
-    </message>
-    <message>
-        <source>Microphone</source>
-        <translation>麦克风</translation>
-    </message>
-    <message>
-        <source>It is recorded only while you dictate; the sound is not kept.</source>
-        <translation>只在听写时录音，录音不会保存。</translation>
-    </message>
-    <message>
-        <source>Model</source>
-        <translation>模型</translation>
-    </message>
-    <message>
-        <source>Writes down what is said, on this computer.</source>
-        <translation>在这台电脑上把说的话写下来。</translation>
-    </message>
-    <message>
-        <source>Language</source>
-        <translation>语言</translation>
-    </message>
-    <message>
-        <source>Of two languages in one recording, “Any” may lose one.</source>
-        <translation>一段录音里有两种语言时，选“任意”可能会漏掉一种。</translation>
-    </message>
-    <message>
-        <source>Like the system</source>
-        <translation>跟随系统</translation>
-    </message>
-    <message>
-        <source>The best one here…</source>
-        <translation>这里最好的…</translation>
-    </message>
-    <message>
-        <source>Of the window</source>
-        <translation>跟随界面</translation>
-    </message>
-    <message>
-        <source>Any</source>
-        <translation>任意</translation>
     </message>
 </context>
 </TS>

@@ -79,8 +79,9 @@ class PortAudioMicrophone:
             self._blocks.put(None)  # for the next read
         except queue.Empty:
             pass
-        samples: Samples = np.frombuffer(b"".join(parts), np.float32).reshape(-1, self._channels).mean(axis=1)
-        return np.nan_to_num(samples).clip(-1, 1)
+        frames = np.nan_to_num(np.frombuffer(b"".join(parts), np.float32)).clip(-1, 1).reshape(-1, self._channels)
+        samples: Samples = frames.mean(axis=1)
+        return samples
 
     def close(self) -> None:
         """As `OpenMicrophone.close`."""

@@ -125,8 +125,8 @@ class WindowDictation(QObject):
         if self._is_recording():
             self._finish()
         else:
-            self._pressed_at = time.monotonic()
             self._start()
+            self._pressed_at = time.monotonic()  # after the first start, which takes a moment
 
     def _release(self) -> None:
         since, self._pressed_at = self._pressed_at, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from desktop.i18n import translate
@@ -11,6 +12,9 @@ from desktop.ui.style.controls import ElidedLabel, IconButton, View, label
 from desktop.ui.style.theme import theme
 from desktop.ui.voice.level_meter import LevelMeter
 from desktop.voice.dictation import DictationState
+
+_WIDE = 480
+"""From this width on there is room for the meter in its whole length, in pixels at 100 %."""
 
 
 class DictationBar(View):
@@ -28,7 +32,7 @@ class DictationBar(View):
 
     def __init__(self, language: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._state = DictationState("recording")
+        self._state = DictationState()
         self._language = language
         self.text = ElidedLabel(self)
         self.text.setProperty("role", "muted")
@@ -48,6 +52,13 @@ class DictationBar(View):
         self.finish_button.clicked.connect(self.finish_requested)
         self.cancel_button.clicked.connect(self.cancel_requested)
         self.ready()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave room for the words in a narrow window."""
+        super().resizeEvent(event)
+        self.meter.setMaximumWidth(
+            self.meter.sizeHint().width() if self.width() >= theme().px(_WIDE) else theme().px(40)
+        )
 
     def show_state(self, state: DictationState) -> None:
         """Show what is going on."""

@@ -12,7 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from belle.speech import library
+from belle.speech.recording import faults
 from desktop.i18n import set_language
+from desktop.ui.notices.text import sentences
 from desktop.ui.voice import dictating, talk_keys
 from desktop.ui.voice.dictating import WindowDictation
 from tests.belle.speech.conftest import write_recording
@@ -173,6 +175,10 @@ def test_what_is_missing_is_said_in_the_language_of_the_window(
     set_language("zh_CN")
     person.qtbot.waitUntil(lambda: "还没有安装听写" in banner.spoken())
     assert not dictation_of(person).dictation.is_running
+
+
+def test_whatever_is_wrong_with_a_microphone_has_words_in_the_window() -> None:
+    assert set(faults._SENTENCES) <= set(sentences())
 
 
 @needs_speech
