@@ -212,12 +212,14 @@ def _lora_of(options: ModelOptions) -> LoraOptions | None:
 
 def _empty_model(config: Any, *, scoring: bool) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForSequenceClassification
 
     if scoring:
         config = copy.deepcopy(config)
         config.num_labels = 1
-    loader: Any = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
+    sees = hasattr(config, "vision_config")
+    loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    loader = AutoModelForSequenceClassification if scoring else loader
     with torch.device("meta"):
         return loader.from_config(config)
 

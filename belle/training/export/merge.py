@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from belle.training.export.merge_proof import MergeProof, outputs_of, prove
 from belle.training.model.adapters import is_adapter, read_adapter_base
 from belle.training.model.load import CAUSAL, SCORING, Family, check_complete
 from belle.training.model.reward_model import has_head, is_score_head
+from belle.training.model.vision import PROCESSOR_FILES, SEEING
 from belle.training.tokenizer.tokenizer import padding_to_look_for
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def merge(
     from belle.training.checkpoints.atomic_folder import write_folder
 
     name = _check_request(adapter, out, base, say)
-    family = family_of(adapter)
+    family = family_of(adapter, name)
     _mention_quantized_training(adapter, onto, say)
     model, stored = _open(adapter, name, family, dtype, onto)
     tokenizer = _tokenizer(adapter, name)
@@ -125,10 +127,11 @@ def merge(
     def write(into: Path) -> None:
         plain = merged.pop()
         write_model(plain, dict(plain.state_dict()), into, dtype=stored)
-        generation = _generation_config(adapter, plain) if family.loader == CAUSAL.loader else None
+        generation = _generation_config(adapter, plain) if family.task == CAUSAL.task else None
         if generation is not None:
             generation.save_pretrained(into)
         write_tokenizer(tokenizer, into, template=None)
+        _copy_processor(adapter, Path(name), into)
         check_companions(into, tokenizer, generation)
         del plain  # there may not be memory for two
         proof = _prove(into, family, before, prompts) if prompts else None
@@ -151,7 +154,7 @@ def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequ
 
     fresh = reopen(folder, family.loader, dtype=torch.float32)
     after = outputs_of(fresh, load_tokenizer(folder, notice=lambda _: None), prompts)
-    proof = prove(before, after, scores=family.loader != CAUSAL.loader)
+    proof = prove(before, after, scores=family.task != CAUSAL.task)
     if proof.is_wrong:
         raise KnownError(
             "merge_wrong",
@@ -208,7 +211,15 @@ def _mention_quantized_training(adapter: Path, onto: Onto, say: Say) -> None:
         )
 
 
-def family_of(adapter: Path) -> Family:
+def _copy_processor(adapter: Path, base: Path, into: Path) -> None:
+    """Copy what says how a model that sees wants its pictures, from the adapter or else from its base."""
+    for name in PROCESSOR_FILES:
+        source = next((folder / name for folder in (adapter, base) if (folder / name).is_file()), None)
+        if source is not None:
+            shutil.copyfile(source, into / name)
+
+
+def family_of(adapter: Path, base: str) -> Family:
     """What kind of model an adapter makes of its base, with as many labels as its head has.
 
     Raises KnownError("adapter_kind") for any other kind.
@@ -224,7 +235,7 @@ def family_of(adapter: Path) -> Family:
             f"What can be merged are adapters for {CAUSAL.task} and {SCORING.task} (reward models).",
             task=task,
         )
-    return CAUSAL
+    return SEEING if _read(Path(base) / "config.json").get("model_type") == "llava" else CAUSAL
 
 
 def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) -> tuple[Any, torch.dtype]:

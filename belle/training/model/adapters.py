@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -72,6 +73,7 @@ def add_adapter(
     quantization: str | None = None,
     partitioned: bool = False,
     task: str | None = "CAUSAL_LM",
+    except_in: Sequence[str] = (),
 ) -> nn.Module:
     """The model with a new adapter, the rest frozen.
 
@@ -80,6 +82,7 @@ def add_adapter(
         partitioned: the weights are spread over processes (ZeRO-3). Then the adapter keeps the model's dtype: a module
             with two of them cannot be gathered.
         task: peft's name of what the model is for; with `SEQ_CLS` the head is trained and saved too.
+        except_in: names of modules whose layers are not adapted.
 
     Raises KnownError: `lora_target_missing`, `lora_module_missing`, `lora_refused`.
     """
@@ -98,7 +101,7 @@ def add_adapter(
         with warnings.catch_warnings():
             # peft warns when tied embeddings are trained; `belle merge` handles them.
             warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
-            config = _config(model, options, task)
+            config = _config(model, options, task, except_in)
             adapted: nn.Module = get_peft_model(model, config, autocast_adapter_dtype=not partitioned)
     except ValueError as error:
         raise KnownError(
@@ -174,7 +177,7 @@ def quantization_config(name: str, precision: Precision) -> Any:
     )
 
 
-def _config(model: nn.Module, options: LoraOptions, task: str | None) -> Any:
+def _config(model: nn.Module, options: LoraOptions, task: str | None, except_in: Sequence[str]) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
@@ -186,6 +189,7 @@ def _config(model: nn.Module, options: LoraOptions, task: str | None) -> Any:
         modules_to_save=saved_modules(model, options.modules_to_save) or None,
         use_rslora=options.rslora,
         use_dora=options.dora,
+        exclude_modules=rf"(.*\.)?({'|'.join(map(re.escape, except_in))})(\..*)?" if except_in else None,
     )
 
 

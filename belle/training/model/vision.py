@@ -18,6 +18,7 @@ from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import load_config, load_with_report
 from belle.training.engines.precision import choose_attention
+from belle.training.model.adapters import add_adapter
 from belle.training.model.embedding_rows import check_vocabulary, train_every_row
 from belle.training.model.load import CAUSAL, Family, Say, base_of, check_complete, load_model
 from belle.training.model.options import ModelOptions
@@ -28,12 +29,17 @@ if TYPE_CHECKING:
     from torch import nn
 
     from belle.training.engines.engine import EngineBuilder
+    from belle.training.recipe.options import LoraOptions
     from belle.training.recipe.vision_options import TowerShape, VisionOptions
 
 SEEING = Family("AutoModelForImageTextToText", "CAUSAL_LM", {})
 
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+"""The files of a checkpoint that say how pictures are prepared and put into a prompt."""
+
 _TOWERS = {"clip_vision_model": "CLIPVisionModel", "siglip_vision_model": "SiglipVisionModel"}
 _FEATURE_LAYER = -2
+_PROJECTOR = "multi_modal_projector"
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _HALF = (0.5, 0.5, 0.5)
 
@@ -137,7 +143,8 @@ class SeeingModel:
     def __call__(self, options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
         """The model, ready to be trained.
 
-        Raises KnownError: those of `load_causal_model` and `picture_format`; `composed_partitioned` under ZeRO-3.
+        Raises KnownError: those of `load_causal_model` and `picture_format`; `composed_partitioned` under ZeRO-3, and
+        `adapter_without_base` where the model is made of its halves.
         """
         if sees_already(options):
             model = self._loaded(options, builder, say)
@@ -145,7 +152,10 @@ class SeeingModel:
             model = self._composed(options, builder, tokenizer, say)
         check_vocabulary(model, tokenizer)
         train_every_row(model)
-        self._freeze(model)
+        if options.lora is not None:
+            model = _adapted(model, options.lora, partitioned=builder.partitioned)
+        else:
+            self._freeze(model)
         prepare(model, options)
         return model
 
@@ -155,13 +165,18 @@ class SeeingModel:
         attention, reason = choose_attention(options.attention, builder.device, builder.precision)
         say(f"attention: {reason}")
         name = base_of(options)
-        dtype = builder.precision.compute_dtype if self._projector_alone else torch.float32
+        frozen = self._projector_alone or options.lora is not None
+        dtype = builder.precision.compute_dtype if frozen else torch.float32
         with builder.loading():
             model, report = load_with_report(SEEING.loader, name, dtype=dtype, attn_implementation=attention)
         check_complete(name, report, SEEING)
         return model
 
     def _composed(self, options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say) -> Any:
+        if options.lora is not None:
+            message = "An adapter needs a model that sees already, which it can be added to again."
+            advice = "Start from the final folder of stage: vl_align, or leave lora out."
+            raise KnownError("adapter_without_base", message, advice)
         if builder.partitioned:
             message = "A model that sees cannot be made of its halves while ZeRO-3 spreads them over the processes."
             advice = "Make it with vl_align without DeepSpeed first, and start from its final folder."
@@ -192,6 +207,12 @@ class SeeingModel:
         model.requires_grad_(not self._projector_alone)
         model.model.vision_tower.requires_grad_(self._vision.train_tower and not self._projector_alone)
         model.model.multi_modal_projector.requires_grad_(True)
+
+
+def _adapted(model: Any, lora: LoraOptions, *, partitioned: bool) -> Any:
+    """The model with an adapter in its language model; the projector is trained in full and saved beside it."""
+    whole = replace(lora, modules_to_save=tuple(dict.fromkeys([*lora.modules_to_save, _PROJECTOR])))
+    return add_adapter(model, whole, partitioned=partitioned, except_in=("vision_tower", _PROJECTOR))
 
 
 def compose(language: Any, tower: Any, picture_token: int) -> Any:

@@ -268,8 +268,10 @@ class Recipe:
     def _check_vision(self) -> None:
         if not self.traits.sees_pictures:
             return
-        if self.lora is not None:
+        if self.lora is not None and self.traits.trains_projector_alone:
             raise FieldError("lora", f"has no meaning for stage: {self.stage}", "Leave it out.")
+        if self.quantization is not None:
+            raise FieldError("quantization", f"has no meaning for stage: {self.stage}", "Leave it out.")
         if self.freeze is not None:
             raise FieldError("freeze", f"has no meaning for stage: {self.stage}", "Leave it out.")
         if self.init is not None and self.vision is None:

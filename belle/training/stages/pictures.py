@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from belle.training.loop.session import TrainingSession, started
 from belle.training.model.options import ModelOptions
-from belle.training.model.vision import PictureFormat, SeeingModel, picture_format
+from belle.training.model.vision import PROCESSOR_FILES, PictureFormat, SeeingModel, picture_format
 from belle.training.recipe.schema import Recipe
 from belle.training.recipe.vision_options import VisionOptions
 from belle.training.samples.picture_text import PicturePlaceholder
@@ -59,8 +59,5 @@ def _batches(
 
 def _processor_files(wanted: PictureFormat) -> dict[str, str]:
     """What transformers, and programs that convert the model, read of how pictures are prepared."""
-    files = {
-        "preprocessor_config.json": wanted.preprocessor_config(),
-        "processor_config.json": wanted.processor_config(),
-    }
-    return {name: json.dumps(values, indent=2) + "\n" for name, values in files.items()}
+    contents = (wanted.preprocessor_config(), wanted.processor_config())
+    return {name: json.dumps(values, indent=2) + "\n" for name, values in zip(PROCESSOR_FILES, contents, strict=True)}

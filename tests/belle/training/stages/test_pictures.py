@@ -93,6 +93,30 @@ def test_the_tower_learns_where_the_recipe_says_so(aligned: Path, drawn: Path, t
     assert moved(aligned, run) == {PROJECTOR, LANGUAGE, TOWER_NAME}
 
 
+def test_an_adapter_learns_and_is_merged(aligned: Path, drawn: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    lora = {"r": 4, "dropout": 0.0}
+    run = trained(tmp_path, drawn, "vl_instruct", model=str(aligned / "final"), lora=lora, epochs=2)
+    losses = metrics(run, "loss")
+    assert losses[-1] < losses[0]
+    names = set(load_file(run / "final/adapter_model.safetensors"))
+    assert any(LANGUAGE in name and "lora_A" in name for name in names)
+    assert any(PROJECTOR in name for name in names)
+    assert not any(TOWER_NAME in name for name in names)
+    assert main(["merge", str(run / "final"), "-o", str(tmp_path / "merged/final")]) == 0
+    assert moved(aligned, tmp_path / "merged") == {PROJECTOR, LANGUAGE}
+    assert (tmp_path / "merged/final/preprocessor_config.json").exists()
+
+
+def test_an_adapter_needs_a_model_that_sees(drawn: Path, tmp_path: Path) -> None:
+    init = {"tokenizer": "train/tiny/tokenizer", "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1}
+    base = trained(tmp_path / "blind", drawn, "sft", init=init, max_steps=1, vision=None)
+    with pytest.raises(KnownError, match="needs a model that sees already"):
+        vision = {"new_tower": TOWER}
+        trained(tmp_path, drawn, "vl_instruct", model=str(base / "final"), lora={"r": 4}, vision=vision)
+
+
 def test_the_final_folder_is_transformers_own(aligned: Path) -> None:
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
