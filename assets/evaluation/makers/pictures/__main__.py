@@ -34,21 +34,23 @@ def write_own(folder: Path) -> None:
 
 
 def write_training(folder: Path, number: int) -> None:
-    """Write pictures that are not in the set; in LLaVA's form `captions.jsonl` and `conversations.jsonl`.
+    """Write pictures that are not in the set, and what is said about them, in LLaVA's form.
 
-    A row of conversations asks one question, so that no answer before it gives away the next one.
+    `captions.jsonl` describes each, `conversations.jsonl` asks what is to be seen, and `yes_no.jsonl` asks as MME does.
+    A row asks one question, so that no answer before it gives away the next one.
     """
     own = own_set()
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    captions, rows = [], []
+    rows: dict[str, list[dict[str, object]]] = {"captions": [], "conversations": [], "yes_no": []}
     for place, task in enumerate(SCENES):
         part = number // len(SCENES) + (place < number % len(SCENES))
         for n, scene in enumerate(scenes(task, part, Random(f"training {task}"), own[task])):  # noqa: S311
             image = f"images/{task}-{n:05}.png"
             (folder / image).write_bytes(scene.canvas.png())
-            rows += [_row(image, scene.yes, "Yes"), _row(image, scene.no, "No"), _row(image, *scene.open)]
-            captions.append(_row(image, "Describe the picture.", scene.caption))
-    for name, content in (("captions", captions), ("conversations", rows)):
+            rows["captions"].append(_row(image, "Describe the picture.", scene.caption))
+            rows["conversations"].append(_row(image, *scene.open))
+            rows["yes_no"] += [_row(image, scene.yes, "Yes"), _row(image, scene.no, "No")]
+    for name, content in rows.items():
         Random(name).shuffle(content)  # noqa: S311
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")

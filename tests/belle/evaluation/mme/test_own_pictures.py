@@ -116,11 +116,11 @@ def test_words_look_different_and_all_of_them_can_be_written() -> None:
 
 def test_training_pictures_are_others_and_come_as_conversations(tmp_path: Path) -> None:
     write_training(tmp_path, 40)
-    rows = {name: read(tmp_path / f"{name}.jsonl") for name in ("captions", "conversations")}
-    assert (len(rows["captions"]), len(rows["conversations"])) == (40, 120)
-    answers = Counter(row["conversations"][1]["value"] for row in rows["conversations"])
-    assert answers["Yes"] == answers["No"] == 40
-    everything = [*rows["captions"], *rows["conversations"]]
+    rows = {name: read(tmp_path / f"{name}.jsonl") for name in ("captions", "conversations", "yes_no")}
+    assert [len(part) for part in rows.values()] == [40, 40, 80]
+    answers = Counter(row["conversations"][1]["value"] for row in rows["yes_no"])
+    assert answers == {"Yes": 40, "No": 40}
+    everything = [row for part in rows.values() for row in part]
     assert all(row["conversations"][0]["value"].startswith("<image>\n") for row in everything)
     own = {scene.canvas.pixels.tobytes() for part in own_set().values() for scene in part}
     files = {row["image"] for row in everything}
