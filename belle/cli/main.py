@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": ("belle.cli.serve", "serve a model to other programs, by OpenAI's HTTP API"),
     "transcribe": ("belle.cli.speech.transcribe", "write down what is said in recordings"),
     "speak": ("belle.cli.speech.speak", "read a text aloud, or into a WAV file"),
+    "ocr": ("belle.cli.ocr", "write down the text in pictures and scans"),
     "convert": ("belle.cli.convert.command", "make a GGUF file from a checkpoint"),
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models.command", "get, list, take over and remove models"),

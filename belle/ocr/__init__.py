@@ -1,0 +1,1 @@
+"""Text in pictures, read with the models that come inside the package rapidocr; nothing is fetched."""
