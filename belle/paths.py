@@ -100,6 +100,11 @@ def saved_states_dir() -> Path:
     return cache_dir() / "conversations"
 
 
+def picture_files_dir() -> Path:
+    """The folder of pictures of conversations as files, by their digests; the store has them, too."""
+    return cache_dir() / "pictures"
+
+
 def speed_file() -> Path:
     """How fast models ran on this machine (JSON, see `belle.engine.llama.speed`)."""
     return cache_dir() / "speed.json"

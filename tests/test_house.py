@@ -28,6 +28,7 @@ belle/pretrained.py  →  the ground, belle/clients
 belle/data           →  the ground, belle/prompts, belle/clients, belle/report
 belle/engine         →  the ground, belle/prompts, belle/gguf
 belle/speech         →  the ground, belle/gguf, belle/engine
+belle/ocr            →  the ground, belle/engine
 belle/doctor         →  the ground, belle/models, belle/engine
 belle/dialogue       →  the ground, belle/prompts, belle/search, belle/engine
 belle/training       →  the ground, belle/prompts, belle/clients, belle/pretrained.py, belle/data, belle/engine,
@@ -42,7 +43,8 @@ convert              →  the ground, belle/prompts, belle/gguf, belle/models, b
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
                         belle/doctor, belle/dialogue, belle/training, belle/evaluation, belle/synthesis, belle/sweep,
-                        belle/report, belle/server, belle/speech, convert, desktop/store, desktop/chat/prompt_path.py,
+                        belle/report, belle/server, belle/speech, belle/ocr, convert, desktop/store,
+                        desktop/chat/prompt_path.py,
                         desktop/chat/saved_states.py, desktop/chat/titles.py,
                         desktop/chat/strategies/saved_answers.py
 desktop/i18n         →  the ground
@@ -52,10 +54,12 @@ desktop/store        →  the ground
 desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/documents/cited.py, desktop/markup,
                         desktop/store
 desktop/documents    →  the ground, belle/search, desktop/store
+desktop/pictures     →  the ground, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/commands.py, desktop/i18n
 desktop/model_settings.py  →  the ground, belle/gguf, belle/engine/process/commands.py, desktop/settings.py
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, belle/search,
-                        belle/dialogue, desktop/store, desktop/documents, desktop/i18n, desktop/exchange,
+                        belle/dialogue, belle/ocr, desktop/store, desktop/documents, desktop/pictures, desktop/i18n,
+                        desktop/exchange,
                         desktop/settings.py, desktop/model_settings.py
 desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, belle/engine,
                         convert/install/folder.py, convert/install/library.py, convert/install/local.py,
@@ -67,7 +71,7 @@ desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, 
                         desktop/i18n, desktop/markup, desktop/settings.py,
                         desktop/model_settings.py, desktop/chat, desktop/compare, desktop/crashes,
                         desktop/documents/cited.py, desktop/documents/progress.py, desktop/exchange/words.py,
-                        desktop/library, desktop/store/records.py, desktop/voice,
+                        desktop/library, desktop/pictures/kinds.py, desktop/store/records.py, desktop/voice,
                         belle/speech/events.py, belle/speech/speaking/events.py
 desktop              →  the ground, desktop/crashes, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat,
                         desktop/ui
@@ -100,6 +104,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/data": (*QT, *LLAMA),
     "belle/engine": (*QT, *TORCH),
     "belle/speech": (*QT, *TORCH, *LLAMA),
+    "belle/ocr": (*QT, *TORCH, *LLAMA),
     "belle/doctor": (*QT, *TORCH, *LLAMA),
     "belle/dialogue": (*QT, *TORCH, *LLAMA, "numpy", "sqlite3"),
     "belle/training": (*QT, *LLAMA),
@@ -115,6 +120,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/store": (*QT, *TORCH, *LLAMA),
     "desktop/exchange": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/documents": (*QT, *TORCH, *LLAMA),
+    "desktop/pictures": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/model_settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),

@@ -1246,6 +1246,10 @@
         <source>{n} chats so far</source>
         <translation>已处理 {n} 个对话</translation>
     </message>
+    <message>
+        <source>Text in {name}</source>
+        <translation>{name} 中的文字</translation>
+    </message>
 </context>
 <context>
     <name>Facts</name>
@@ -3108,6 +3112,74 @@
     <message>
         <source>“{file}” has no sound in it. Record it again.</source>
         <translation>“{file}”里没有声音。请重新录制。</translation>
+    </message>
+    <message>
+        <source>A picture is still being read</source>
+        <translation>还在读取一张图片</translation>
+    </message>
+    <message>
+        <source>Send the question again when the text in it is shown; yours stays.</source>
+        <translation>等图中的文字显示出来后再发送；你写的内容会保留。</translation>
+    </message>
+    <message>
+        <source>The model is not ready yet</source>
+        <translation>模型还没准备好</translation>
+    </message>
+    <message>
+        <source>Send the question again when it is: only then is it known whether it sees pictures.</source>
+        <translation>等模型准备好再发送：那时才知道它看不看得见图片。</translation>
+    </message>
+    <message>
+        <source>Too many pictures for one question</source>
+        <translation>一个问题的图片太多</translation>
+    </message>
+    <message>
+        <source>This picture cannot be read here</source>
+        <translation>这里读不了这张图片</translation>
+    </message>
+    <message>
+        <source>“{name}” is not a PNG, JPEG, WebP, GIF, BMP or TIFF. Save it as one of these.</source>
+        <translation>“{name}”不是 PNG、JPEG、WebP、GIF、BMP 或 TIFF。请另存为其中一种。</translation>
+    </message>
+    <message>
+        <source>The picture is empty</source>
+        <translation>图片是空的</translation>
+    </message>
+    <message>
+        <source>“{name}” has no content. Choose another file.</source>
+        <translation>“{name}”没有内容。请选择别的文件。</translation>
+    </message>
+    <message>
+        <source>SVG drawings are not opened</source>
+        <translation>不打开 SVG 图形</translation>
+    </message>
+    <message>
+        <source>“{name}” may refer to other files. Save it as PNG, and add that.</source>
+        <translation>“{name}”可能引用别的文件。请存成 PNG 再添加。</translation>
+    </message>
+    <message>
+        <source>The picture is too large</source>
+        <translation>图片太大</translation>
+    </message>
+    <message>
+        <source>“{name}” has more pixels or bytes than are read safely. Save it smaller.</source>
+        <translation>“{name}”的像素或字节超出了可以安全读取的范围。请把它存小一些。</translation>
+    </message>
+    <message>
+        <source>The picture is damaged</source>
+        <translation>图片已损坏</translation>
+    </message>
+    <message>
+        <source>“{name}” cannot be read to its end. Save it anew, or copy it once more.</source>
+        <translation>“{name}”读不到结尾。请重新保存，或再复制一次。</translation>
+    </message>
+    <message>
+        <source>The picture takes too long to read</source>
+        <translation>读取图片用时太久</translation>
+    </message>
+    <message>
+        <source>“{name}” was given up. Save it anew, or smaller.</source>
+        <translation>已放弃读取“{name}”。请重新保存，或存小一些。</translation>
     </message>
 </context>
 <context>
@@ -4980,6 +5052,53 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
+    </message>
+</context>
+<context>
+    <name>Pictures</name>
+    <message>
+        <source>the first of {n} pictures in the file</source>
+        <translation>文件里 {n} 张图片中的第一张</translation>
+    </message>
+    <message>
+        <source>Text in the picture</source>
+        <translation>图片中的文字</translation>
+    </message>
+    <message>
+        <source>Do not send this picture</source>
+        <translation>不发送这张图片</translation>
+    </message>
+    <message>
+        <source>This model cannot see. Reading the text in the picture…</source>
+        <translation>这个模型看不见图片。正在识别图中的文字…</translation>
+    </message>
+    <message>
+        <source>This model cannot see pictures. Choose one that can, or install what reads the text in them: {command}</source>
+        <translation>这个模型看不见图片。请选一个看得见的模型，或安装文字识别：{command}</translation>
+    </message>
+    <message>
+        <source>The text could not be read: {reason} You can type it here.</source>
+        <translation>文字没能识别：{reason}可以在这里输入。</translation>
+    </message>
+    <message>
+        <source>No text was found in it, and this model cannot see. Describe the picture here.</source>
+        <translation>图中没有找到文字，这个模型也看不见图片。请在这里描述它。</translation>
+    </message>
+    <message>
+        <source>This model cannot see. It gets this text; correct what was misread.</source>
+        <translation>这个模型看不见图片，它收到的是这段文字；认错的地方请改正。</translation>
+    </message>
+    <message>
+        <source>pasted picture</source>
+        <translation>粘贴的图片</translation>
+    </message>
+    <message>
+        <source>{source}, scaled to {size}</source>
+        <translation>{source}，已缩小为 {size}</translation>
+    </message>
+    <message>
+        <source>Picture: {name}</source>
+        <translation>图片：{name}</translation>
     </message>
 </context>
 </TS>

@@ -82,7 +82,8 @@ class AnswerQueue(QObject):
         # By conversation: the last question, and why its answer failed or was cut.
         self._notices: dict[int, tuple[AnswerRequest, Notice]] = {}
         self._prompts = RequestBuilder(
-            store, system_prompt, lambda conversation: model.adjusted(conversation, sampling()), thinks
+            *(store, system_prompt, lambda conversation: model.adjusted(conversation, sampling()), thinks),
+            sees=lambda: host.state.info is not None and host.state.info.sees,
         )
         ids = itertools.count(1)
         self._gauge = ContextGauge(store, host, ids, self._prompts)

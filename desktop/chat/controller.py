@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_host import EngineFactory
     from desktop.chat.model_server import ModelServer
+    from desktop.chat.pictures.reading import PictureReading
 
 
 class ChatController(ChatViewModel):
@@ -81,6 +82,20 @@ class ChatController(ChatViewModel):
         return attaching
 
     @cached_property
+    def pictures(self) -> PictureReading:
+        """Pictures that are to go along with a question, and the text in them."""
+        from desktop.chat.pictures.files import PictureFiles
+        from desktop.chat.pictures.reading import PictureReading
+
+        pictures = PictureReading(self.models.host, PictureFiles(self._store), self)
+        pictures.notice.connect(self.notice)
+        return pictures
+
+    def picture_data(self, digest: str) -> bytes:
+        """The file of a stored picture; empty where it cannot be read, which a notice says."""
+        return self.read(lambda: self._store.picture_data(digest), b"")
+
+    @cached_property
     def server(self) -> ModelServer:
         """What serves the model to other programs, while the person has switched it on."""
         from desktop.chat.model_server import ModelServer
@@ -104,6 +119,7 @@ class ChatController(ChatViewModel):
 
         Called once, when the window is shown.
         """
+        from desktop.chat.pictures.files import PictureFiles
         from desktop.chat.saved_states import delete_orphans, saved_states
 
         if not self._store.is_read_only:
@@ -111,6 +127,8 @@ class ChatController(ChatViewModel):
             with store_faults(self.notice.emit):
                 self._store.purge_deleted(older_than_s=0)
             delete_orphans(self._store)
+            with store_faults(self.notice.emit):
+                PictureFiles(self._store).delete_orphans()
             # The model that was in use when the setting was made smaller has saved its conversation as it ended.
             saved_states().shrink(self._settings.state_budget)
         self.models.start(model)
@@ -125,6 +143,8 @@ class ChatController(ChatViewModel):
         # A `cached_property` is in `__dict__` once it was used: nothing is created only to be closed.
         if "exchange" in self.__dict__:
             self.exchange.close()
+        if "pictures" in self.__dict__:
+            self.pictures.close()
         # The order matters: the answer is stored before its engine ends.
         if "server" in self.__dict__:
             self.server.close()

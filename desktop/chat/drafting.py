@@ -10,7 +10,7 @@ from desktop.chat.refusals import RETRY_S, Refusals, read_or
 from desktop.chat.state import Notice
 from desktop.store import Store, StoreError
 from desktop.store.drafts import TypedField
-from desktop.store.records import StoredAttachment
+from desktop.store.records import StoredAttachment, StoredPicture
 
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
@@ -18,8 +18,8 @@ _WAITING_NAME = "typed"
 
 
 class Drafting(QObject):
-    """What is unsaved: text and files in the composer of each conversation, its open messages, its title and its
-    system prompt. `conversation_id` None means the new conversation.
+    """What is unsaved: what is in the composer of each conversation (text, files, pictures), its open messages,
+    its title and its system prompt. `conversation_id` None means the new conversation.
 
     Args:
         store: takes all of it.
@@ -42,6 +42,7 @@ class Drafting(QObject):
         self._notify = notify
         self._drafts: dict[int | None, str] = {}
         self._attachments: dict[int | None, tuple[StoredAttachment, ...]] = {}
+        self._pictures: dict[int | None, tuple[StoredPicture, ...]] = {}
         self._edits: dict[int, str | None] = {}  # None: closed
         self._system_prompt: str | None = None
         self._typed: dict[tuple[TypedField, int | None], str | None] = {}  # None: saved, or discarded
@@ -68,6 +69,17 @@ class Drafting(QObject):
     def set_attachments(self, conversation_id: int | None, attachments: tuple[StoredAttachment, ...]) -> None:
         """The files above the composer have changed."""
         self._attachments[conversation_id] = attachments
+        self._schedule_flush()
+
+    def pictures(self, conversation_id: int | None) -> tuple[StoredPicture, ...]:
+        """The pictures above the composer; those that are not stored yet have their `data`."""
+        if conversation_id in self._pictures:
+            return self._pictures[conversation_id]
+        return read_or(lambda: self._store.draft_pictures(conversation_id), (), self._notify)
+
+    def set_pictures(self, conversation_id: int | None, pictures: tuple[StoredPicture, ...]) -> None:
+        """The pictures above the composer have changed, or the texts that were read in them."""
+        self._pictures[conversation_id] = pictures
         self._schedule_flush()
 
     def system_prompt(self) -> str:
@@ -111,6 +123,7 @@ class Drafting(QObject):
         """Forget the draft: `Store.add_question` has stored it as a question and removed its rows."""
         self._drafts.pop(conversation_id, None)
         self._attachments.pop(conversation_id, None)
+        self._pictures.pop(conversation_id, None)
         if conversation_id is None:
             self._system_prompt = None
 
@@ -143,6 +156,9 @@ class Drafting(QObject):
         for conversation_id in list(self._attachments):
             self._store.save_draft_attachments(conversation_id, self._attachments[conversation_id])
             del self._attachments[conversation_id]
+        for conversation_id in list(self._pictures):
+            self._store.save_draft_pictures(conversation_id, self._pictures[conversation_id])
+            del self._pictures[conversation_id]
         if self._system_prompt is not None:
             self._store.save_new_system_prompt(self._system_prompt)
             self._system_prompt = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from belle.engine.process.client import Engine, EngineClient
-from belle.engine.process.commands import Count, Generate, ListTemplates, Load, ReadAhead
+from belle.engine.process.commands import Count, DescribePicture, Generate, ListTemplates, Load, ReadAhead
 from belle.engine.process.events import (
     Died,
     Done,
@@ -99,6 +99,11 @@ class ModelHost(QObject):
         """Request the size of a conversation in tokens."""
         if self._bridge is not None:
             self._bridge.engine.count(request)
+
+    def describe_picture(self, request: DescribePicture) -> None:
+        """Ask what a picture costs; the `PictureDescribed` comes by `answer_event`, while a model is there."""
+        if self._bridge is not None:
+            self._bridge.engine.describe_picture(request)
 
     def read_ahead(self, command: ReadAhead) -> None:
         """Have the engine read what the next request will begin with, while it has nothing else to do."""

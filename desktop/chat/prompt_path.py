@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from belle.engine.process.commands import Generate, Sampling
 from belle.prompts import Message
 from desktop.chat.answer import Answer
+from desktop.chat.pictures.files import PictureFiles
 from desktop.chat.saved_states import state_name
 from desktop.store import Store, StoredConversation, StoredMessage, StoredSummary, StoreError
-from desktop.store.records import StoredAttachment
+from desktop.store.records import StoredAttachment, StoredPicture
 
 _BACKTICKS = re.compile("`+")
 
@@ -72,6 +73,7 @@ class RequestBuilder:
         system_prompt: all that the model reads before the first message.
         sampling: the values that hold in a conversation.
         thinks: whether the model thinks before it answers; None: not set.
+        sees: whether the model gets the pictures themselves, instead of the text in them.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class RequestBuilder:
         system_prompt: Callable[[StoredConversation], str],
         sampling: Callable[[StoredConversation], Sampling],
         thinks: Callable[[], bool | None],
+        sees: Callable[[], bool],
     ) -> None:
+        self._sees, self._files = sees, PictureFiles(store)
         self._store, self._system_prompt, self._sampling, self._thinks = store, system_prompt, sampling, thinks
 
     def summary(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> StoredSummary | None:
@@ -89,7 +93,8 @@ class RequestBuilder:
 
     def prompt(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> PathPrompt:
         """What is sent for a path. Raises StoreError."""
-        return prompt_of(self._system_prompt(conversation), path, self.summary(conversation, path))
+        files = self._files if self._sees() else None
+        return prompt_of(self._system_prompt(conversation), path, self.summary(conversation, path), files)
 
     def request(self, conversation: StoredConversation, prompt: PathPrompt) -> Generate:
         """The request that sends a prompt, without an id. Raises StoreError."""
@@ -106,10 +111,18 @@ class RequestBuilder:
         )
 
 
-def prompt_of(system_prompt: str, path: Sequence[StoredMessage], summary: StoredSummary | None = None) -> PathPrompt:
-    """What is sent for a path, with the system prompt that holds and the valid summary (`valid_summary`)."""
+def prompt_of(
+    system_prompt: str,
+    path: Sequence[StoredMessage],
+    summary: StoredSummary | None = None,
+    files: PictureFiles | None = None,
+) -> PathPrompt:
+    """What is sent for a path, with the system prompt that holds and the valid summary (`valid_summary`).
+
+    With `files` the model gets the pictures themselves, without them the text in these. Raises StoreError.
+    """
     ids: list[int | None] = [m.id for m in path]
-    messages = tuple(Message(m.role, with_attachments(m.text, m.attachments)) for m in path)
+    messages = tuple(_message(m, files) for m in path)
     if system_prompt.strip():
         ids, messages = [None, *ids], (Message("system", system_prompt), *messages)
     pinned = {m.id for m in path if m.pinned}
@@ -123,9 +136,16 @@ def prompt_of(system_prompt: str, path: Sequence[StoredMessage], summary: Stored
     )
 
 
-def with_attachments(text: str, attachments: Sequence[StoredAttachment]) -> str:
-    """A question with the text of its files before it, each in a fence of its own under its name."""
-    parts = [_fenced(attachment) for attachment in attachments]
+def _message(message: StoredMessage, files: PictureFiles | None) -> Message:
+    if files is None:
+        return Message(message.role, with_attachments(message.text, message.attachments, message.pictures))
+    text = with_attachments(message.text, message.attachments)
+    return Message(message.role, text, pictures=files.refs(message.pictures))
+
+
+def with_attachments(text: str, attachments: Sequence[StoredAttachment], pictures: Sequence[StoredPicture] = ()) -> str:
+    """A question with the text of its files, and the text in its pictures, before it, each under its name."""
+    parts = [*map(_fenced, attachments), *map(_picture_text, pictures)]
     return "\n\n".join([*parts, text]) if parts else text
 
 
@@ -133,6 +153,13 @@ def _fenced(attachment: StoredAttachment) -> str:
     fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(attachment.text)), default=0))
     cut = f"\n[{attachment.n_cut} characters are left out here]" if attachment.n_cut else ""
     return f"{attachment.name}:\n{fence}\n{attachment.text}{cut}\n{fence}"
+
+
+def _picture_text(picture: StoredPicture) -> str:
+    """What a model that cannot see gets of a picture."""
+    if not picture.text.strip():
+        return f"[{picture.name}: a picture, which you cannot see]"
+    return _fenced(StoredAttachment(f"{picture.name} (the text in this picture)", picture.size, picture.text))
 
 
 def valid_summary(

@@ -11,7 +11,8 @@ from pathlib import Path
 from belle.errors import KnownError
 from desktop.exchange.files import conversations_in
 from desktop.exchange.incoming import LeftOut
-from desktop.store import ConversationTree, Store, StoreError
+from desktop.store import ConversationTree, Store, StoreError, TreeMessage
+from desktop.store.records import StoredPicture
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ def import_conversations(
     paths: Sequence[Path],
     *,
     title_of: Callable[[str], str],
+    redraw: Callable[[StoredPicture], StoredPicture | None] = lambda picture: picture,
     goes_on: Callable[[int], bool] = lambda _: True,
 ) -> ImportReport:
     """Import all conversations of some files and folders.
@@ -46,6 +48,7 @@ def import_conversations(
         store: of the calling thread.
         paths: what to read; what is wrong with one does not keep the others out.
         title_of: a title from the first question, for a conversation without one.
+        redraw: what is kept of a picture that the store does not have; None: nothing.
         goes_on: told how many have been looked at; False stops.
 
     Raises StoreError; what came in before stays.
@@ -53,7 +56,7 @@ def import_conversations(
     report = ImportReport()
     for path in paths:
         try:
-            _import_file(store, path, report, title_of, goes_on)
+            _import_file(store, path, report, title_of=title_of, redraw=redraw, goes_on=goes_on)
         except StoreError:
             raise
         except KnownError as error:
@@ -67,16 +70,18 @@ def _import_file(
     store: Store,
     path: Path,
     report: ImportReport,
+    *,
     title_of: Callable[[str], str],
+    redraw: Callable[[StoredPicture], StoredPicture | None],
     goes_on: Callable[[int], bool],
 ) -> None:
     for incoming in conversations_in(path):
         if store.has_tree(incoming.tree, imported_from=incoming.digest):
             report.n_known += 1
         elif incoming.tree.messages:
-            tree = _completed(incoming.tree, title_of)
+            tree = _redrawn(store, _completed(incoming.tree, title_of), redraw)
             report.added.append(store.add_tree(tree, imported_from=incoming.digest))
-            report.left_out += incoming.left_out
+            report.left_out += incoming.left_out + LeftOut(images=_n_pictures(incoming.tree) - _n_pictures(tree))
         if not goes_on(len(report.added) + report.n_known):
             report.stopped = True
             return
@@ -92,3 +97,19 @@ def _completed(tree: ConversationTree, title_of: Callable[[str], str]) -> Conver
     now = time.time()
     messages = tuple(m if m.created_at > 0 else replace(m, created_at=now) for m in tree.messages)
     return replace(tree, messages=messages, created_at=now, updated_at=max(now, tree.updated_at))
+
+
+def _redrawn(
+    store: Store, tree: ConversationTree, redraw: Callable[[StoredPicture], StoredPicture | None]
+) -> ConversationTree:
+    """A conversation whose pictures the store has, or are drawn anew: a file may come from anywhere."""
+
+    def kept(message: TreeMessage) -> TreeMessage:
+        pictures = (picture if store.has_picture(picture.digest) else redraw(picture) for picture in message.pictures)
+        return replace(message, pictures=tuple(filter(None, pictures)))
+
+    return replace(tree, messages=tuple(kept(message) if message.pictures else message for message in tree.messages))
+
+
+def _n_pictures(tree: ConversationTree) -> int:
+    return sum(len(message.pictures) for message in tree.messages)

@@ -39,9 +39,7 @@ def picture_format(content: bytes, name: str) -> str:
     if _DRAWING.match(content) and (b"<svg" in content[:65_536].lower() or name.lower().endswith((".svg", ".svgz"))):
         what = "is an SVG drawing, which may refer to other files; it is not drawn here"
         raise unreadable("picture_drawing", name, what, "Save it as PNG, and add that.")
-    raise unreadable(
-        "not_a_picture", name, "is not a picture that can be read here", f"Save it as one of {READABLE}."
-    )
+    raise unreadable("not_a_picture", name, "is not a picture that can be read here", f"Save it as one of {READABLE}.")
 
 
 def unreadable(kind: str, name: str, what: str, advice: str) -> KnownError:

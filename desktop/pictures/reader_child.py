@@ -18,8 +18,8 @@ from belle.texts import json_text, utf8
 from desktop.pictures.kinds import picture_format, unreadable
 
 if TYPE_CHECKING:
-    from PySide6.QtCore import QMessageLogContext, QSize, QtMsgType
-    from PySide6.QtGui import QImage, QImageReader
+    from PySide6.QtCore import QBuffer, QMessageLogContext, QSize, QtMsgType
+    from PySide6.QtGui import QImage
 
 MAX_SIDE = 2048
 """Pixels of the longer side of a picture that is kept; models and readers of text scale down to less."""
@@ -66,7 +66,18 @@ def _limit() -> None:
 
 def read_picture(content: bytes, name: str) -> tuple[dict[str, object], bytes]:
     """What the head of the answer says, and the new file. Raises KnownError."""
-    from PySide6.QtCore import QBuffer, QByteArray, qInstallMessageHandler
+    from PySide6.QtCore import QBuffer, QByteArray
+
+    kind = picture_format(content, name)
+    buffer = QBuffer()
+    buffer.setData(QByteArray(content))
+    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
+    return _read(buffer, kind, name)
+
+
+def _read(buffer: QBuffer, kind: str, name: str) -> tuple[dict[str, object], bytes]:
+    """The same of an open buffer, which the caller keeps: the reader of TIFF still needs it at its own end."""
+    from PySide6.QtCore import QByteArray, qInstallMessageHandler
     from PySide6.QtGui import QImageReader
 
     warnings: list[str] = []
@@ -74,12 +85,8 @@ def read_picture(content: bytes, name: str) -> tuple[dict[str, object], bytes]:
     def remember(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
         warnings.append(message)
 
-    kind = picture_format(content, name)
     QImageReader.setAllocationLimit(_MOST_DECODED_MB)
     qInstallMessageHandler(remember)
-    buffer = QBuffer()
-    buffer.setData(QByteArray(content))
-    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
     # The format is named, so that no other decoder looks at the file.
     reader = QImageReader(buffer, QByteArray(kind.encode()))
     reader.setAutoDetectImageFormat(False)
@@ -88,6 +95,7 @@ def read_picture(content: bytes, name: str) -> tuple[dict[str, object], bytes]:
         raise _damaged(name)
     size = reader.size()
     _check_size(size, name)
+    n_frames = max(1, reader.imageCount())
     scaled = _scaled(size)
     if scaled != size:
         reader.setScaledSize(scaled)
@@ -104,7 +112,7 @@ def read_picture(content: bytes, name: str) -> tuple[dict[str, object], bytes]:
         "height": image.height(),
         "source_width": width if scaled != size else 0,
         "source_height": height if scaled != size else 0,
-        "n_frames": _n_frames(reader),
+        "n_frames": n_frames,
     }
     return {"head": head}, data
 
@@ -123,11 +131,6 @@ def _scaled(size: QSize) -> QSize:
     if longest <= MAX_SIDE:
         return size
     return QSize(max(1, size.width() * MAX_SIDE // longest), max(1, size.height() * MAX_SIDE // longest))
-
-
-def _n_frames(reader: QImageReader) -> int:
-    """How many pictures the file holds: of an animation, or pages."""
-    return max(1, reader.imageCount())
 
 
 def _drawn_anew(image: QImage) -> QImage:

@@ -49,7 +49,7 @@ def read_picture(content: bytes, name: str, *, longest_s: float = LONGEST_S) -> 
         what = f"has more than {LARGEST >> 20} MB"
         raise unreadable("picture_too_large", name, what, "Save it smaller.")
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
+        done = subprocess.run(
             [*_COMMAND, name.replace("\0", "")],
             input=content,
             stdout=subprocess.PIPE,

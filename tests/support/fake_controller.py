@@ -84,6 +84,7 @@ class FakeController(QObject):
         self.usage = ContextUsage()
         self.drafts: dict[int | None, str] = {}
         self.attached: dict[int | None, tuple] = {}
+        self.pictured: dict[int | None, tuple] = {}
         self.open_edits: dict[int, str] = {}
         self.failed: set[int] = set()
         self.typed_texts: dict[tuple[str, int | None], str | None] = {}
@@ -137,6 +138,9 @@ class FakeController(QObject):
 
     def has_failed(self, conversation_id) -> bool:
         return conversation_id in self.failed
+
+    def picture_data(self, digest) -> bytes:
+        return b""
 
     def save(self) -> bool:
         return True

@@ -94,8 +94,8 @@ class FakeConversations(FakeControl):
 class FakeMessages(FakeControl):
     """Questions are stored and have no answer."""
 
-    def send(self, text) -> bool:
-        self._chat.calls.append(("send", text))
+    def send(self, text, *files) -> bool:
+        self._chat.calls.append(("send", text, *filter(None, files)))
         if self._chat.refuse:
             return False
         self._chat.drafts.pop(self._chat.conversation and self._chat.conversation.id, None)
@@ -173,6 +173,12 @@ class FakeDrafting(FakeControl):
 
     def set_attachments(self, conversation_id, attachments) -> None:
         self._chat.attached[conversation_id] = attachments
+
+    def pictures(self, conversation_id) -> tuple:
+        return self._chat.pictured.get(conversation_id, ())
+
+    def set_pictures(self, conversation_id, pictures) -> None:
+        self._chat.pictured[conversation_id] = pictures
 
     def typed_text(self, what, conversation_id) -> str | None:
         return self._chat.typed_texts.get((what, conversation_id))

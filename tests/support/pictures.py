@@ -40,3 +40,22 @@ def png_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
 def stored(data: bytes, width: int = 4, height: int = 3, name: str = "dot.png", text: str = "") -> StoredPicture:
     """A PNG file as the store has it."""
     return StoredPicture(hashlib.sha256(data).hexdigest(), "png", width, height, len(data), name, text, data=data)
+
+
+def written(text: str, width: int = 600, height: int = 160) -> bytes:
+    """A PNG file with a text in it, black on white, drawn by Qt: it needs an application."""
+    from PySide6.QtCore import QBuffer, QRect, Qt
+    from PySide6.QtGui import QFont, QImage, QPainter
+
+    image = QImage(width, height, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.white)
+    painter = QPainter(image)
+    font = QFont()
+    font.setPixelSize(height // 3)
+    painter.setFont(font)
+    painter.drawText(QRect(0, 0, width, height), Qt.AlignmentFlag.AlignCenter, text)
+    painter.end()
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return bytes(buffer.data().data())

@@ -46,11 +46,13 @@ from desktop.ui.instructions.facts_dialog import FactsDialog
 from desktop.ui.instructions.persona_dialog import PersonaDialog
 from desktop.ui.instructions.personas_dialog import PersonasDialog
 from desktop.ui.instructions.project_dialog import ProjectDialog
+from desktop.ui.pictures.viewer import PictureDialog
 from desktop.ui.strategies.scratchpad_dialog import ScratchpadDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
 from tests.support.library import library_dialogs
+from tests.support.pictures import png, stored
 
 
 def dialogs(settings: Settings) -> Iterator[QDialog]:
@@ -72,6 +74,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
         )
     )
     yield UnsavedDialog()
+    yield PictureDialog(stored(png(2048, 1536), 2048, 1536, "a picture with a long name.png", "text " * 400), None)
     yield ServeDialog(ServerState("on", "starter", "http://127.0.0.1:8080/v1", "token-" * 8))
     personas = [Persona("A persona with a name " * 5, "Be brief. " * 90, "Hello. " * 50, {"temperature": 0.3})]
     yield SystemPromptDialog("Be brief. " * 200, lambda: (personas, []), sampling=personas[0].sampling)

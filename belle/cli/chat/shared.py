@@ -252,7 +252,7 @@ def _named(store: Store, wanted: str) -> StoredConversation:
 def _message(message: StoredMessage) -> ChatMessage:
     return ChatMessage(
         message.role,
-        with_attachments(message.text, message.attachments),
+        with_attachments(message.text, message.attachments, message.pictures),
         message.status,
         message.model,
         message.thinking,

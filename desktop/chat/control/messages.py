@@ -13,7 +13,7 @@ from desktop.chat.view_model import ChatViewModel
 from desktop.store import Store
 
 if TYPE_CHECKING:
-    from desktop.store.records import NewConversation, StoredAttachment
+    from desktop.store.records import NewConversation, StoredAttachment, StoredPicture
 
 
 class MessageControl(QObject):
@@ -29,7 +29,12 @@ class MessageControl(QObject):
         super().__init__(chat)
         self._chat, self._store, self._conversations = chat, store, conversations
 
-    def send(self, text: str, attachments: tuple[StoredAttachment, ...] = ()) -> bool:
+    def send(
+        self,
+        text: str,
+        attachments: tuple[StoredAttachment, ...] = (),
+        pictures: tuple[StoredPicture, ...] = (),
+    ) -> bool:
         """Store a question and have it answered. Returns False when it was not stored and the text must stay."""
         chat = self._chat
         if not text.strip() or chat.has_request():
@@ -42,7 +47,7 @@ class MessageControl(QObject):
             from desktop.chat.titles import title_of
 
             new: NewConversation = {} if before else self._conversations.new_conversation(title_of(text))
-            question = self._store.add_question(before, text, attachments=attachments, **new)
+            question = self._store.add_question(before, text, attachments=attachments, pictures=pictures, **new)
             stored = True  # whatever fails from here on, the composer can be cleared
             chat.drafting.clear_draft(before.id if before else None)
             if before is None:

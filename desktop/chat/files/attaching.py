@@ -94,7 +94,7 @@ class Attaching(QObject):
         return state.info if can else None
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Counted) and event.id >= _FIRST_ID:
+        if isinstance(event, Counted) and event.id in self._files:
             self.counted.emit(event.id, event.tokens)
 
 

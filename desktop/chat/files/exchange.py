@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -16,7 +17,9 @@ from desktop.exchange.html_page import print_page
 from desktop.exchange.importing import ImportReport, import_conversations
 from desktop.exchange.outgoing import export, file_name
 from desktop.exchange.words import ExportWords
+from desktop.pictures.reader_process import read_picture
 from desktop.store import ConversationTree, Store, StoreError
+from desktop.store.records import StoredPicture
 
 
 class Exchange(QObject):
@@ -137,7 +140,7 @@ class Exchange(QObject):
             self.progressed.emit(n_done, 0)
             return not self._stop.is_set()
 
-        report = import_conversations(store, paths, title_of=title_of, goes_on=goes_on)
+        report = import_conversations(store, paths, title_of=title_of, redraw=_redrawn, goes_on=goes_on)
         if report.added:
             self.newest_import = report.added[-1]
             self.imported.emit()
@@ -146,6 +149,16 @@ class Exchange(QObject):
 
 def _whole(store: Store, conversation_id: int) -> ConversationTree:
     return store.with_picture_data(store.tree(conversation_id))
+
+
+def _redrawn(picture: StoredPicture) -> StoredPicture | None:
+    """An imported picture, decoded by a process of its own, as one that is attached; None where it cannot be."""
+    try:
+        drawn = read_picture(picture.data, picture.name).picture
+    except KnownError:
+        return None
+    source = drawn if drawn.source_width else picture
+    return replace(drawn, text=picture.text, source_width=source.source_width, source_height=source.source_height)
 
 
 class _Stopped(Exception):  # noqa: N818 - caught in this module alone

@@ -22,7 +22,8 @@ RECORD = "dialogue"
 def dialogue_on(path: Sequence[StoredMessage], conversation: StoredConversation, system_prompt: str) -> Dialogue:
     """The conversation up to its question, the last message of `path`."""
     messages = (
-        (message.role, with_attachments(message.text, message.attachments), _record(message)) for message in path
+        (message.role, with_attachments(message.text, message.attachments, message.pictures), _record(message))
+        for message in path
     )
     return dialogue_of(messages, system=system_prompt, facts=facts_on(path, conversation))
 

@@ -26,6 +26,10 @@ class Pictures:
             raise StoreError.of("damaged", path=str(self._db.path), reason="a picture is not what was stored")
         return data
 
+    def has_picture(self, digest: str) -> bool:
+        """Whether a message or a draft has this picture."""
+        return self._db.row("SELECT 1 FROM picture WHERE digest = ?", digest) is not None
+
     def picture_digests(self) -> set[str]:
         """The digests of all pictures that a message or a draft has."""
         return {row[0] for row in self._db.rows("SELECT digest FROM picture")}

@@ -48,6 +48,42 @@ def file_texts() -> dict[str, tuple[str, str]]:
             translate("Notice", "This kind of file cannot be attached"),
             translate("Notice", "“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX."),
         ),
+        "picture_reading": (
+            translate("Notice", "A picture is still being read"),
+            translate("Notice", "Send the question again when the text in it is shown; yours stays."),
+        ),
+        "picture_waits": (
+            translate("Notice", "The model is not ready yet"),
+            translate("Notice", "Send the question again when it is: only then is it known whether it sees pictures."),
+        ),
+        "pictures_too_many": (
+            translate("Notice", "Too many pictures for one question"),
+            translate("Notice", "{most} can go along. Left out: {number}. Ask about the rest in another question."),
+        ),
+        "not_a_picture": (
+            translate("Notice", "This picture cannot be read here"),
+            translate("Notice", "“{name}” is not a PNG, JPEG, WebP, GIF, BMP or TIFF. Save it as one of these."),
+        ),
+        "picture_empty": (
+            translate("Notice", "The picture is empty"),
+            translate("Notice", "“{name}” has no content. Choose another file."),
+        ),
+        "picture_drawing": (
+            translate("Notice", "SVG drawings are not opened"),
+            translate("Notice", "“{name}” may refer to other files. Save it as PNG, and add that."),
+        ),
+        "picture_too_large": (
+            translate("Notice", "The picture is too large"),
+            translate("Notice", "“{name}” has more pixels or bytes than are read safely. Save it smaller."),
+        ),
+        "picture_damaged": (
+            translate("Notice", "The picture is damaged"),
+            translate("Notice", "“{name}” cannot be read to its end. Save it anew, or copy it once more."),
+        ),
+        "picture_hangs": (
+            translate("Notice", "The picture takes too long to read"),
+            translate("Notice", "“{name}” was given up. Save it anew, or smaller."),
+        ),
         "exported": (
             translate("Notice", "Exported"),
             translate("Notice", "“{file}” is written."),

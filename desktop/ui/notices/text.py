@@ -27,13 +27,14 @@ from desktop.ui.notices.voice import voice_texts
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
-_SAME_FOR_ATTACHMENTS = {
+_SAME_FOR_ATTACHMENTS = {  # and pictures
     "attach_empty_document": "attach_no_text",
     "attach_too_much_text": "attach_too_large",
     "attach_too_many_pages": "attach_too_large",
     "attach_no_permission": "no_permission",
     "attach_document_hangs": "attach_damaged_document",
     "attach_reader_died": "attach_damaged_document",
+    "picture_reader_died": "picture_damaged",
 }
 _BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")
 _NAMES = ("file", "title", "name")
@@ -73,8 +74,7 @@ def notice_text(notice: Notice) -> NoticeText:
         facts["summary"] = import_summary(notice.details)
     if kind == "fallback":
         kind = f"fallback_{facts['reason']}"
-    if kind.startswith("attach_"):
-        kind = _SAME_FOR_ATTACHMENTS.get(kind, kind)
+    kind = _SAME_FOR_ATTACHMENTS.get(kind, kind)
     message = str(notice.details.get("message", ""))
     title, text = sentences().get(kind, ("", ""))
     try:

@@ -16,6 +16,7 @@ from desktop.chat.state import Notice
 from desktop.ui.instructions.fact_dialogs import FactDialogs
 from desktop.ui.instructions.project_dialogs import ProjectDialogs
 from desktop.ui.links import links
+from desktop.ui.pictures.composer_pictures import ComposerPictures
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.voice.dictating import WindowDictation
@@ -62,6 +63,8 @@ class WindowActions(QObject):
         )
         self.exchange = ExchangeDialogs(window, controller)
         self.attachments = WindowAttachments(window, controller)
+        self.pictures = ComposerPictures(window, controller)
+        self.attachments.pictures_chosen.connect(self.pictures.add)
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
         self.finding = FindInConversation(window)
@@ -251,19 +254,20 @@ class WindowActions(QObject):
 
     def send(self, text: str) -> None:
         """Send a text. The composer is cleared only when the store has it."""
-        if self.attachments.refuses_to_send():
+        if self.attachments.refuses_to_send() or self.pictures.refuses_to_send():
             return
         composer = self._window.composer
         # The first question opens its conversation while `send` runs; the composer must keep its text then.
         composer.sending = True
-        conversation, files = self._controller.conversation, self.attachments.files()
+        conversation = self._controller.conversation
         try:
-            stored = self._controller.messages.send(text, files) if files else self._controller.messages.send(text)
+            stored = self._controller.messages.send(text, self.attachments.files(), self.pictures.pictures())
         finally:
             composer.sending = False
         if stored:
             composer.clear_text()
             self.attachments.clear(conversation.id if conversation else None)
+            self.pictures.clear(conversation.id if conversation else None)
 
     def _save_edit(self, message_id: int, text: str) -> None:
         if self._controller.messages.edit(message_id, text):

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
+from desktop.pictures.kinds import is_picture
 from desktop.ui import numbers
 from desktop.ui.announce import announce
 from desktop.ui.foreign_text import set_tooltip, shortened
@@ -87,10 +88,14 @@ class AttachmentChip(View):
 class WindowAttachments(QObject):
     """Which files are attached in which conversation: shown above the composer of the open one, kept with its draft.
 
+    `pictures_chosen` has the paths of those that are pictures: they go their own way.
+
     Args:
         window: where the chips are shown.
         controller: who reads the files.
     """
+
+    pictures_chosen = Signal(list)
 
     def __init__(self, window: WindowLayout, controller: ChatController) -> None:
         super().__init__(window)
@@ -143,6 +148,10 @@ class WindowAttachments(QObject):
 
     def attach(self, paths: list[str]) -> None:
         """Read files, and show a chip for each that can go along; of too many files the first."""
+        if pictures := [path for path in paths if is_picture(path)]:
+            self._window.settings.set_value(_FOLDER, str(Path(pictures[0]).parent))
+            self.pictures_chosen.emit(pictures)
+            paths = [path for path in paths if path not in pictures]
         room = max(0, MAX_FILES - len(self._open()))
         for path in paths[:room]:
             self._window.settings.set_value(_FOLDER, str(Path(path).parent))

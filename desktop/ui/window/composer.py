@@ -47,6 +47,10 @@ class ComposerEdit(QPlainTextEdit):
     edit_last_pressed = Signal()
     escape_pressed = Signal()
     focus_changed = Signal()
+    picture_pasted = Signal(bytes)
+    """The content of a picture that was copied, or dropped."""
+    pictures_pasted = Signal(list)
+    """The paths of copied files that are pictures."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,11 +101,19 @@ class ComposerEdit(QPlainTextEdit):
         super().keyPressEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Accept text; dropped files are handled by the window."""
-        return source.hasText() and not source.hasUrls()
+        """Accept text and pictures; dropped files are handled by the window."""
+        return (source.hasText() or source.hasImage()) and not source.hasUrls()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Insert plain text; for copied files, their paths."""
+        """Insert plain text; for copied files, their paths. Pictures are not for the text."""
+        from desktop.ui.pictures.pasted import picture_content, picture_files
+
+        if files := picture_files(source):
+            self.pictures_pasted.emit(files)
+            return
+        if content := picture_content(source):
+            self.picture_pasted.emit(content)
+            return
         text = _paths(source.urls()) or _as_paths(source.text())
         if text:
             self.textCursor().insertText(text)
@@ -205,6 +217,8 @@ class Composer(View):
     stop_requested = Signal()
     edit_last_requested = Signal()
     attach_requested = Signal()
+    picture_pasted = Signal(bytes)
+    pictures_pasted = Signal(list)
     draft_changed = Signal(object, str)
     """Conversation id (None: the new one), the text in the field."""
 
@@ -234,6 +248,8 @@ class Composer(View):
         self.editor.escape_pressed.connect(self._escape)
         self.editor.focus_changed.connect(self.update)
         self.editor.textChanged.connect(self._text_changed)
+        self.editor.picture_pasted.connect(self.picture_pasted)
+        self.editor.pictures_pasted.connect(self.pictures_pasted)
         self.button.clicked.connect(self._press)
         self.attach_button.clicked.connect(self.attach_requested)
         self.ready()

@@ -201,6 +201,7 @@ def export_words() -> ExportWords:
         thoughts_for=translate("Exchange", "Thoughts ({seconds} s)"),
         cut_off=translate("Exchange", "cut off"),
         attached=translate("Exchange", "Attached: {names}"),
+        text_of=translate("Exchange", "Text in {name}"),
         passages=translate("Documents", "From these passages"),
         page=translate("Documents", "page {number}"),
         line=translate("Documents", "line {number}"),

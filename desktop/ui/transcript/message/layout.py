@@ -25,6 +25,7 @@ from desktop.ui.transcript.message.thought import Thought
 
 if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
+    from desktop.ui.pictures.message_row import PictureRow
     from desktop.ui.transcript.message.sources import SourceList
 
 _ACTIONS_HEIGHT = 30
@@ -56,6 +57,7 @@ class MessageFrame(QWidget):
         self._unfold: QPushButton | None = None
         self._note: EndNote | None = None
         self._files = AttachedFiles(message.attachments, self) if message.attachments else None
+        self._pictures = _pictures(message, self)
         self._thought: Thought | None = None
         self._sources: SourceList | None = None
         self._plan: dict[QWidget, QRect] = {}
@@ -81,6 +83,10 @@ class MessageFrame(QWidget):
             y = self._arrange_card(y, width)
         else:
             y = self._arrange_answer(y, width)
+        if self._pictures is not None:
+            height = self._pictures.arrange(width)
+            self._plan[self._pictures] = QRect(side, y + look.px(8), width, height)
+            y += look.px(8) + height
         if self._files is not None:
             self._plan[self._files] = QRect(side, y + look.px(2), width, look.px(FILES_HEIGHT))
             y += look.px(2 + FILES_HEIGHT)
@@ -169,6 +175,14 @@ class MessageFrame(QWidget):
             box = box.united(self._note.geometry())
         room = theme().px(SIDE) - 1
         return QRectF(box.adjusted(-room, -room + 1, room, room - 3))
+
+
+def _pictures(message: StoredMessage, parent: QWidget) -> PictureRow | None:
+    if not message.pictures:
+        return None
+    from desktop.ui.pictures.message_row import PictureRow
+
+    return PictureRow(message.pictures, parent)
 
 
 def paint_card(painter: QPainter, box: QRect) -> None:

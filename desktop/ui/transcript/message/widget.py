@@ -250,6 +250,7 @@ class MessageWidget(MessageFrame):
             *self.text.code_buttons(),
             *self.text.side_bars(),
             self._unfold,
+            *(self._pictures.buttons if self._pictures is not None else ()),
             *(self._sources.shown() if self._sources is not None else ()),
             note_button,
             *buttons,

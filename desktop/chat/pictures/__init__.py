@@ -1,0 +1,1 @@
+"""Pictures on their way into a question, and out of the store."""

@@ -1,0 +1,1 @@
+"""Pictures in the window: above the composer, under a question, and large."""
