@@ -3181,6 +3181,54 @@
         <source>“{name}” was given up. Save it anew, or smaller.</source>
         <translation>已放弃读取“{name}”。请重新保存，或存小一些。</translation>
     </message>
+    <message>
+        <source>This model cannot see pictures</source>
+        <translation>这个模型看不见图片</translation>
+    </message>
+    <message>
+        <source>Choose a model that sees, or send the text in the picture instead.</source>
+        <translation>请选一个看得见图片的模型，或者改发图中的文字。</translation>
+    </message>
+    <message>
+        <source>The model cannot read a picture</source>
+        <translation>模型读不了一张图片</translation>
+    </message>
+    <message>
+        <source>Ask without it, or save it anew and add it again.</source>
+        <translation>请去掉它再问，或重新保存后再添加。</translation>
+    </message>
+    <message>
+        <source>A picture is missing</source>
+        <translation>缺少一张图片</translation>
+    </message>
+    <message>
+        <source>Its file has gone. Ask again: it is made anew.</source>
+        <translation>它的文件不见了。请再问一次，会重新生成。</translation>
+    </message>
+    <message>
+        <source>The picture is too large for the model</source>
+        <translation>图片对模型来说太大</translation>
+    </message>
+    <message>
+        <source>Send a smaller one, or give the model more context.</source>
+        <translation>请发小一些的图片，或给模型更大的上下文。</translation>
+    </message>
+    <message>
+        <source>The eyes are of another model</source>
+        <translation>视觉文件属于别的模型</translation>
+    </message>
+    <message>
+        <source>The mmproj file does not fit this model. Use the one that belongs to it.</source>
+        <translation>这个 mmproj 文件与模型不符。请用它自己的那一个。</translation>
+    </message>
+    <message>
+        <source>This build reads no pictures</source>
+        <translation>这个版本读不了图片</translation>
+    </message>
+    <message>
+        <source>Build llama.cpp anew: “make clean”, then “make chat”.</source>
+        <translation>请重新编译 llama.cpp：先“make clean”，再“make chat”。</translation>
+    </message>
 </context>
 <context>
     <name>Notifications</name>

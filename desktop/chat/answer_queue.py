@@ -230,7 +230,7 @@ class AnswerQueue(QObject):
         Raises StoreError.
         """
         path = up_to(self.path(conversation), question_id)
-        return self._prompts.request(conversation, self._prompts.prompt(conversation, path))
+        return self._prompts.request(conversation, self._prompts.prompt(conversation, path, for_any_model=True))
 
     # What the engine does while no answer is under way
 

@@ -91,9 +91,11 @@ class RequestBuilder:
         """The summary that is sent with a path. Raises StoreError."""
         return valid_summary(conversation, path, self._store.summaries([message.id for message in path]))
 
-    def prompt(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> PathPrompt:
-        """What is sent for a path. Raises StoreError."""
-        files = self._files if self._sees() else None
+    def prompt(
+        self, conversation: StoredConversation, path: Sequence[StoredMessage], *, for_any_model: bool = False
+    ) -> PathPrompt:
+        """What is sent for a path, to the present model or to others, which may not see. Raises StoreError."""
+        files = self._files if self._sees() and not for_any_model else None
         return prompt_of(self._system_prompt(conversation), path, self.summary(conversation, path), files)
 
     def request(self, conversation: StoredConversation, prompt: PathPrompt) -> Generate:

@@ -179,7 +179,7 @@ def _too_large(name: str, size: QSize | None = None) -> KnownError:
     if size is not None:
         most = MAX_PIXELS // 1_000_000
         what = f"has {size.width():,} × {size.height():,} pixels; pictures of up to {most} million are read"
-    return unreadable("picture_too_large", name, what, "Save it smaller.")
+    return unreadable("picture_oversized", name, what, "Save it smaller.")
 
 
 if __name__ == "__main__":

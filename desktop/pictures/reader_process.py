@@ -41,13 +41,13 @@ def read_picture_file(path: Path) -> ReadPicture:
 def read_picture(content: bytes, name: str, *, longest_s: float = LONGEST_S) -> ReadPicture:
     """The picture in the content of a file.
 
-    Raises KnownError: `picture_empty`, `picture_drawing`, `not_a_picture`, `picture_too_large`, `picture_damaged`,
+    Raises KnownError: `picture_empty`, `picture_drawing`, `not_a_picture`, `picture_oversized`, `picture_damaged`,
     `picture_hangs`, `picture_reader_died`.
     """
     picture_format(content, name)  # what is no picture needs no process
     if len(content) > LARGEST:
         what = f"has more than {LARGEST >> 20} MB"
-        raise unreadable("picture_too_large", name, what, "Save it smaller.")
+        raise unreadable("picture_oversized", name, what, "Save it smaller.")
     try:
         done = subprocess.run(
             [*_COMMAND, name.replace("\0", "")],

@@ -155,5 +155,5 @@ class PictureReading(QObject):
 def _notice_kind(kind: str) -> str:
     """The kind of a notice: an error of a path is that of an attached file."""
     if kind == "file_too_large":
-        return "picture_too_large"
+        return "picture_oversized"
     return kind if "picture" in kind else f"attach_{kind}"

@@ -72,7 +72,7 @@ def file_texts() -> dict[str, tuple[str, str]]:
             translate("Notice", "SVG drawings are not opened"),
             translate("Notice", "“{name}” may refer to other files. Save it as PNG, and add that."),
         ),
-        "picture_too_large": (
+        "picture_oversized": (
             translate("Notice", "The picture is too large"),
             translate("Notice", "“{name}” has more pixels or bytes than are read safely. Save it smaller."),
         ),
@@ -83,6 +83,30 @@ def file_texts() -> dict[str, tuple[str, str]]:
         "picture_hangs": (
             translate("Notice", "The picture takes too long to read"),
             translate("Notice", "“{name}” was given up. Save it anew, or smaller."),
+        ),
+        "sees_nothing": (
+            translate("Notice", "This model cannot see pictures"),
+            translate("Notice", "Choose a model that sees, or send the text in the picture instead."),
+        ),
+        "bad_picture": (
+            translate("Notice", "The model cannot read a picture"),
+            translate("Notice", "Ask without it, or save it anew and add it again."),
+        ),
+        "picture_missing": (
+            translate("Notice", "A picture is missing"),
+            translate("Notice", "Its file has gone. Ask again: it is made anew."),
+        ),
+        "picture_too_large": (
+            translate("Notice", "The picture is too large for the model"),
+            translate("Notice", "Send a smaller one, or give the model more context."),
+        ),
+        "wrong_mmproj": (
+            translate("Notice", "The eyes are of another model"),
+            translate("Notice", "The mmproj file does not fit this model. Use the one that belongs to it."),
+        ),
+        "no_mtmd": (
+            translate("Notice", "This build reads no pictures"),
+            translate("Notice", "Build llama.cpp anew: “make clean”, then “make chat”."),
         ),
         "exported": (
             translate("Notice", "Exported"),

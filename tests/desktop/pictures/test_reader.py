@@ -94,8 +94,8 @@ JPEG = encoded(filled(600, 400), "jpeg")
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (png_bomb(), "picture_too_large"),
-        (png_bomb(400_000, 400), "picture_too_large"),
+        (png_bomb(), "picture_oversized"),
+        (png_bomb(400_000, 400), "picture_oversized"),
         (png(100, 100)[:-20], "picture_damaged"),
         (png(100, 100)[:40], "picture_damaged"),
         (JPEG[: len(JPEG) // 2], "picture_damaged"),

@@ -147,7 +147,7 @@ def test_what_is_no_good_picture_is_said_in_words(
     person.type("my question")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://x.test/a.png"/></svg>'
     for name, content, kind in (
-        ("bomb.png", png_bomb(), "picture_too_large"),
+        ("bomb.png", png_bomb(), "picture_oversized"),
         ("cut.png", png(300, 300)[:-40], "picture_damaged"),
         ("cut.jpg", b"\xff\xd8\xff\xe0" + bytes(40), "picture_damaged"),
         ("empty.png", b"", "picture_empty"),
