@@ -15,20 +15,16 @@ from desktop.ui.pictures.thumbnails import picture_source
 from desktop.ui.screen import available_size
 from desktop.ui.style.theme import theme
 
-_SHARE = 0.7
-"""Of the screen, at most."""
-_LEAST_WIDTH, _AROUND, _TEXT_HEIGHT = 360, 60, 120  # pixels at 100 %
+_LEAST_WIDTH, _LEAST_HEIGHT, _AROUND, _TEXT_HEIGHT = 360, 48, 60, 96  # pixels at 100 %
+_ABOVE_AND_BELOW = 210
+"""Pixels at 100 % that the heading, the line below the picture, the button and the distances take."""
 
 
 class PictureDialog(Dialog):
     """Shows one picture."""
 
     def __init__(self, picture: StoredPicture, parent: QWidget | None = None) -> None:
-        room = available_size(parent) if parent is not None else QGuiApplication.primaryScreen().availableSize()
-        box = room * _SHARE
-        size = QSize(picture.width, picture.height)
-        if size.width() > box.width() or size.height() > box.height():
-            size = size.scaled(box, Qt.AspectRatioMode.KeepAspectRatio)
+        size = _fitting(picture, parent)
         super().__init__(parent, width=max(_LEAST_WIDTH, int(size.width() / theme().zoom) + _AROUND))
         self._picture = picture
         ratio = self.devicePixelRatioF()
@@ -56,3 +52,15 @@ class PictureDialog(Dialog):
         self.image.setAccessibleName(self._picture.name)
         self._facts.setText(size_text(self._picture))
         self.text.setAccessibleName(translate("Pictures", "Text in the picture"))
+
+
+def _fitting(picture: StoredPicture, parent: QWidget | None) -> QSize:
+    """The size of the picture in a dialog that fits on the screen without scrolling."""
+    room = available_size(parent) if parent is not None else QGuiApplication.primaryScreen().availableSize()
+    look = theme()
+    height = _ABOVE_AND_BELOW + (_TEXT_HEIGHT if picture.text.strip() else 0)
+    box = QSize(room.width() - look.px(2 * _AROUND), max(look.px(_LEAST_HEIGHT), room.height() - look.px(height)))
+    size = QSize(picture.width, picture.height)
+    if size.width() > box.width() or size.height() > box.height():
+        size = size.scaled(box, Qt.AspectRatioMode.KeepAspectRatio)
+    return size
