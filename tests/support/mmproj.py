@@ -1,4 +1,7 @@
-"""A vision encoder with random weights: a CLIP tower and LLaVA's projector, for llama.cpp and for transformers."""
+"""A vision encoder with random weights: a CLIP tower and LLaVA's projector, for llama.cpp and for transformers.
+
+Without CLIP's class token: llama.cpp has it behind the patches, and then leaves out the first patch in its place.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,27 @@ def vision_tower() -> nn.Module:
     )
     torch.manual_seed(7)
     return CLIPVisionModel(config).eval()
+
+
+def seen_by(tower: Any, pixels: NDArray[np.uint8], n_embd: int, scale: float) -> Any:
+    """The embeddings of a picture `[n_tokens, n_embd]`: the tower's last layer but one, through the projector.
+
+    Args:
+        tower: `vision_tower()`.
+        pixels: RGB `[IMAGE_SIZE, IMAGE_SIZE, 3]`.
+    """
+    import torch
+    from torch.nn.functional import gelu
+
+    first, bias, second, last_bias = map(torch.tensor, projector(n_embd, scale))
+    with torch.no_grad():
+        normal = (torch.tensor(pixels) / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+        patches = tower.embeddings.patch_embedding(normal.permute(2, 0, 1)[None].float()).flatten(2).transpose(1, 2)
+        hidden = tower.pre_layrnorm(patches + tower.embeddings.position_embedding.weight[1:])
+        for layer in tower.encoder.layers[:-1]:
+            output = layer(hidden, attention_mask=None)
+            hidden = output[0] if isinstance(output, tuple) else output
+        return gelu(hidden[0] @ first.T + bias) @ second.T + last_bias
 
 
 def projector(n_embd: int, scale: float) -> list[NDArray[np.float32]]:
@@ -108,13 +132,10 @@ def _tensors(state: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
             tensors[f"v.blk.{layer}.{_LAYER[part]}.{kind}"] = value.numpy()
     rest = {name.removeprefix("vision_model."): value.numpy() for name, value in state.items()}
     return tensors | {
-        "v.class_embd": rest["embeddings.class_embedding"],
         "v.patch_embd.weight": rest["embeddings.patch_embedding.weight"],
-        "v.position_embd.weight": rest["embeddings.position_embedding.weight"],
+        "v.position_embd.weight": rest["embeddings.position_embedding.weight"][1:],
         "v.pre_ln.weight": rest["pre_layrnorm.weight"],
         "v.pre_ln.bias": rest["pre_layrnorm.bias"],
-        "v.post_ln.weight": rest["post_layernorm.weight"],
-        "v.post_ln.bias": rest["post_layernorm.bias"],
     }
 
 
@@ -125,12 +146,10 @@ def _random_tensors() -> dict[str, NDArray[np.float32]]:
         return rng.standard_normal(shape).astype(np.float32) * np.float32(0.05)
 
     tensors = {
-        "v.class_embd": noise(_WIDTH),
         "v.patch_embd.weight": noise(_WIDTH, 3, PATCH_SIZE, PATCH_SIZE),
-        "v.position_embd.weight": noise(N_PICTURE_TOKENS + 1, _WIDTH),
+        "v.position_embd.weight": noise(N_PICTURE_TOKENS, _WIDTH),
     }
-    for name in ("v.pre_ln", "v.post_ln"):
-        tensors |= {f"{name}.weight": 1 + noise(_WIDTH), f"{name}.bias": noise(_WIDTH)}
+    tensors |= {"v.pre_ln.weight": 1 + noise(_WIDTH), "v.pre_ln.bias": noise(_WIDTH)}
     for layer in range(_N_LAYERS):
         for part in _LAYER.values():
             rows, columns = {"ffn_down": (_N_FF, _WIDTH), "ffn_up": (_WIDTH, _N_FF)}.get(part, (_WIDTH, _WIDTH))

@@ -217,3 +217,25 @@ def test_a_saved_conversation_brings_its_picture_back(
         events, again = ask(engine, *talk, conversation="one")
     assert again.stats.reused_tokens > N_PICTURE_TOKENS + 60
     assert not any(isinstance(event, PictureRead) for event in events)
+
+
+def test_a_question_is_stopped_while_its_picture_is_looked_at(
+    seeing: BlockingEngine, pictures: list[Path], tmp_path: Path
+) -> None:
+    # Sixteen large pictures take seconds to decode and to encode.
+    rng = np.random.default_rng(5)
+    paths = [tmp_path / f"{number}.png" for number in range(16)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (1200, 1600, 3), dtype=np.uint8)).save(path, compress_level=0)
+    seeing.client.generate(Generate(9, (question("What?", *paths),), GREEDY))
+    time.sleep(0.3)
+    seeing.client.stop(9)
+    events = [seeing._events.get(timeout=30)]
+    while not isinstance(events[-1], Done):
+        events.append(seeing._events.get(timeout=30))
+    assert events[-1].reason == "stopped"
+    assert sum(isinstance(event, PictureRead) for event in events) < len(paths)
+    # And nothing of it is left behind that would change what comes next.
+    _, before = ask(seeing, question("Describe it in a few words.", pictures[0]), max_tokens=12)
+    _, after = ask(seeing, question("Describe it in a few words.", pictures[0]), max_tokens=12)
+    assert after.text == before.text
