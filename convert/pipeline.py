@@ -128,10 +128,10 @@ def convert(
     """
     options = options or ConvertOptions()
     with _opened(source) as checkpoint:
-        if is_whisper(checkpoint.config):
-            return convert_whisper(checkpoint, source, out, options, progress=progress)
         if options.part == "mmproj":
             return convert_mmproj(checkpoint, source, out, options, progress=progress)
+        if is_whisper(checkpoint.config):
+            return convert_whisper(checkpoint, source, out, options, progress=progress)
         with prepared(checkpoint, out, options) as conversion, Digests(checkpoint) as digests:
             files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
             if conversion.mmproj is not None:
@@ -143,10 +143,10 @@ def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = No
     """What `convert` would write. Raises the same errors, except those found only in the weights or on the disk."""
     options = options or ConvertOptions()
     with _opened(source) as checkpoint:
-        if is_whisper(checkpoint.config):
-            return plan_whisper(checkpoint, source, out, options)
         if options.part == "mmproj":
             return convert_mmproj(checkpoint, source, out, options, write=False)
+        if is_whisper(checkpoint.config):
+            return plan_whisper(checkpoint, source, out, options)
         return _plan(checkpoint, source, out, options)
 
 

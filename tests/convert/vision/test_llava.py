@@ -142,3 +142,11 @@ def test_a_text_model_has_no_mmproj(tmp_path: Path) -> None:
     with pytest.raises(KnownError) as caught:
         convert(llama_checkpoint(source), tmp_path / "m.gguf", ConvertOptions(part="mmproj"))
     assert caught.value.kind == "no_vision_encoder"
+
+
+def test_a_whisper_has_no_mmproj(tmp_path: Path) -> None:
+    source = llama_checkpoint(tmp_path)
+    (source / "config.json").write_text(json.dumps({"architectures": ["WhisperForConditionalGeneration"]}))
+    with pytest.raises(KnownError) as caught:
+        plan_conversion(source, tmp_path / "m.gguf", ConvertOptions(part="mmproj"))
+    assert caught.value.kind == "no_vision_encoder"
