@@ -3556,6 +3556,53 @@
     </message>
 </context>
 <context>
+    <name>Pictures</name>
+    <message>
+        <source>the first of {n} pictures in the file</source>
+        <translation>文件里 {n} 张图片中的第一张</translation>
+    </message>
+    <message>
+        <source>Text in the picture</source>
+        <translation>图片中的文字</translation>
+    </message>
+    <message>
+        <source>Do not send this picture</source>
+        <translation>不发送这张图片</translation>
+    </message>
+    <message>
+        <source>This model cannot see. Reading the text in the picture…</source>
+        <translation>这个模型看不见图片。正在识别图中的文字…</translation>
+    </message>
+    <message>
+        <source>This model cannot see pictures. Choose one that can, or install what reads the text in them: {command}</source>
+        <translation>这个模型看不见图片。请选一个看得见的模型，或安装文字识别：{command}</translation>
+    </message>
+    <message>
+        <source>The text could not be read: {reason} You can type it here.</source>
+        <translation>文字没能识别：{reason}可以在这里输入。</translation>
+    </message>
+    <message>
+        <source>No text was found in it, and this model cannot see. Describe the picture here.</source>
+        <translation>图中没有找到文字，这个模型也看不见图片。请在这里描述它。</translation>
+    </message>
+    <message>
+        <source>This model cannot see. It gets this text; correct what was misread.</source>
+        <translation>这个模型看不见图片，它收到的是这段文字；认错的地方请改正。</translation>
+    </message>
+    <message>
+        <source>pasted picture</source>
+        <translation>粘贴的图片</translation>
+    </message>
+    <message>
+        <source>{source}, scaled to {size}</source>
+        <translation>{source}，已缩小为 {size}</translation>
+    </message>
+    <message>
+        <source>Picture: {name}</source>
+        <translation>图片：{name}</translation>
+    </message>
+</context>
+<context>
     <name>Projects</name>
     <message>
         <source>Delete the project “{name}”?</source>
@@ -5100,53 +5147,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Use what is remembered in this chat</source>
         <translation>在此对话中使用记住的事</translation>
-    </message>
-</context>
-<context>
-    <name>Pictures</name>
-    <message>
-        <source>the first of {n} pictures in the file</source>
-        <translation>文件里 {n} 张图片中的第一张</translation>
-    </message>
-    <message>
-        <source>Text in the picture</source>
-        <translation>图片中的文字</translation>
-    </message>
-    <message>
-        <source>Do not send this picture</source>
-        <translation>不发送这张图片</translation>
-    </message>
-    <message>
-        <source>This model cannot see. Reading the text in the picture…</source>
-        <translation>这个模型看不见图片。正在识别图中的文字…</translation>
-    </message>
-    <message>
-        <source>This model cannot see pictures. Choose one that can, or install what reads the text in them: {command}</source>
-        <translation>这个模型看不见图片。请选一个看得见的模型，或安装文字识别：{command}</translation>
-    </message>
-    <message>
-        <source>The text could not be read: {reason} You can type it here.</source>
-        <translation>文字没能识别：{reason}可以在这里输入。</translation>
-    </message>
-    <message>
-        <source>No text was found in it, and this model cannot see. Describe the picture here.</source>
-        <translation>图中没有找到文字，这个模型也看不见图片。请在这里描述它。</translation>
-    </message>
-    <message>
-        <source>This model cannot see. It gets this text; correct what was misread.</source>
-        <translation>这个模型看不见图片，它收到的是这段文字；认错的地方请改正。</translation>
-    </message>
-    <message>
-        <source>pasted picture</source>
-        <translation>粘贴的图片</translation>
-    </message>
-    <message>
-        <source>{source}, scaled to {size}</source>
-        <translation>{source}，已缩小为 {size}</translation>
-    </message>
-    <message>
-        <source>Picture: {name}</source>
-        <translation>图片：{name}</translation>
     </message>
 </context>
 </TS>
