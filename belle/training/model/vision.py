@@ -123,7 +123,7 @@ def picture_format(options: ModelOptions, vision: VisionOptions) -> PictureForma
         name = base_of(options)
         return _format(load_config(name).vision_config, name)
     if vision.new_tower is not None:
-        return PictureFormat(vision.new_tower.image_size, vision.new_tower.patch_size, _CLIP_MEAN, _CLIP_STD)
+        return PictureFormat(vision.new_tower.image_size, vision.new_tower.patch_size, _HALF, _HALF, class_token=False)
     tower = _named_tower(vision)
     return _format(_tower_config(tower), tower)
 
@@ -244,17 +244,19 @@ def compose(language: Any, tower: Any, picture_token: int) -> Any:
 
 
 def _random_tower(shape: TowerShape) -> Any:
-    from transformers import CLIPVisionConfig, CLIPVisionModel
+    """A SigLIP: llama.cpp, which is to run the model, puts the class token of a CLIP behind the patches."""
+    from transformers import SiglipVisionConfig, SiglipVisionModel
 
-    config = CLIPVisionConfig(
+    config = SiglipVisionConfig(
         image_size=shape.image_size,
         patch_size=shape.patch_size,
         hidden_size=shape.hidden_size,
         intermediate_size=shape.intermediate_size,
         num_hidden_layers=shape.num_hidden_layers,
         num_attention_heads=shape.num_attention_heads,
+        vision_use_head=False,
     )
-    return CLIPVisionModel(config)
+    return SiglipVisionModel(config)
 
 
 def _named_tower(vision: VisionOptions) -> str:

@@ -10,7 +10,7 @@ from belle.training.recipe.fields import FieldError
 
 @dataclass(frozen=True)
 class TowerShape:
-    """The shape of a CLIP vision tower with random weights; names as in its config.json."""
+    """The shape of a SigLIP vision tower with random weights; names as in its config.json."""
 
     image_size: int = 48
     """Side of the square in pixels that every picture is scaled to."""
@@ -51,7 +51,7 @@ class VisionOptions:
     hub:openai/clip-vit-large-patch14-336). Not where the recipe starts from a model that sees already."""
 
     new_tower: TowerShape | None = None
-    """Instead of `tower`: a CLIP vision tower of this shape with random weights."""
+    """Instead of `tower`: a SigLIP vision tower of this shape with random weights."""
 
     pictures: Path | None = None
     """The folder that the paths in the data are relative to; null: that of each data file."""

@@ -38,7 +38,7 @@ def test_the_compute_buffer_is_about_what_llama_cpp_takes(starter: Path, native_
     model = Model(starter, n_gpu_layers=0, log=native_log, on_progress=lambda fraction: True)
     llama.llama_log_set(listen, None)
     context = Context(model, n_ctx, on_gpu=False, stop=StopFlag(), log=native_log)
-    llama.llama_log_set(native_log._callback, None)
+    llama.llama_log_set(native_log.callback, None)
     context.close()
     model.close()
     log = "".join(lines)
