@@ -287,3 +287,19 @@ def test_a_generated_file_says_so_in_every_row() -> None:
         source = "generated" if path.name.endswith(".generated.jsonl") else "hand"
         assert {row["source"] for row in rows} == {source}, path.name
         assert len({row["class"] for row in rows}) == 1, path.name
+
+
+@pytest.mark.parametrize("category", ["closed qa", "rewrite"])
+def test_answers_to_other_items_do_not_keep_most_rules_of_one(items: tuple[EvaluationItem, ...], category: str) -> None:
+    """An item may have a rule that many answers keep, such as a length, and not mostly such rules."""
+    of_class = [item for item in items if item.category == category]
+    references = {item.reference for item in of_class if item.reference}
+    lenient = {}
+    for item in of_class:
+        others = sorted(references - {item.reference})
+        checks = rule_checks(item)
+        kept = [sum(not check.problem(other) for check in checks) / len(checks) for other in others if checks]
+        share = sum(worth > 0.6 for worth in kept) / max(len(kept), 1)
+        if share > 0.3:
+            lenient[item.id] = round(share, 2)
+    assert lenient == {}
