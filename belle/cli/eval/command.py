@@ -122,6 +122,7 @@ def _mme(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pictures",
+        type=path_or_name,
         default="own",
         metavar="DIR",
         help="the folder of MME, with a folder for each sub-task (default: own, 60 drawn pictures)",

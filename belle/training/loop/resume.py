@@ -12,7 +12,7 @@ from belle.errors import KnownError
 FIXED = (
     "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "mix", "eval_data", "max_length",
     "batching", "batch_size", "accumulation", "neftune_alpha", "lora", "quantization", "freeze", "precision",
-    "deepspeed", "vocab", "reward", "dpo", "ppo",
+    "deepspeed", "vocab", "reward", "dpo", "ppo", "speech", "vision",
 )  # fmt: skip
 """Keys that must not change when a run is resumed: they decide the weights, or which rows a step sees. Data files are
 compared by their content elsewhere; here only the way they are read."""

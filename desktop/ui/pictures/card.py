@@ -15,6 +15,7 @@ from desktop.ui.pictures.facts import pixels_text
 from desktop.ui.pictures.picture_button import PictureButton
 from desktop.ui.style.controls import SELECTABLE, ElidedLabel, IconButton, View, label
 from desktop.ui.style.theme import theme
+from desktop.ui.wrapping import LongWords
 
 _SIDE = 64
 _TEXT_LINES = 2
@@ -44,6 +45,7 @@ class PictureCard(View):
         self._note = label("quiet", self, wrap=True)
         self._note.setTextInteractionFlags(SELECTABLE)
         self.editor = QPlainTextEdit(self)
+        LongWords(self.editor)
         self.editor.setProperty("role", "field")
         self.editor.setTabChangesFocus(True)
         self.editor.hide()

@@ -16,7 +16,6 @@ from desktop.ui.announce import announce
 from desktop.ui.foreign_text import shortened
 from desktop.ui.pictures.card import PictureCard
 from desktop.ui.pictures.thumbnails import picture_source
-from desktop.ui.pictures.viewer import PictureDialog
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ class ComposerPictures(QObject):
         return min(wanted, room)
 
     def _show_large(self, picture: StoredPicture) -> None:
+        from desktop.ui.pictures.viewer import PictureDialog  # with dialogs, which an idle window leaves out
+
         PictureDialog(picture, self._window).open()
 
     def _opened(self) -> None:

@@ -14,9 +14,10 @@ from desktop.ui.pictures.facts import size_text
 from desktop.ui.pictures.thumbnails import picture_source
 from desktop.ui.screen import available_size
 from desktop.ui.style.theme import theme
+from desktop.ui.wrapping import LongWords
 
 _LEAST_WIDTH, _LEAST_HEIGHT, _AROUND, _TEXT_HEIGHT = 360, 48, 60, 96  # pixels at 100 %
-_ABOVE_AND_BELOW = 210
+_ABOVE_AND_BELOW = 260
 """Pixels at 100 % that the heading, the line below the picture, the button and the distances take."""
 
 
@@ -37,6 +38,7 @@ class PictureDialog(Dialog):
         self._facts = self.paragraph("quiet")
         self.text = QPlainTextEdit(picture.text)
         self.text.setReadOnly(True)
+        LongWords(self.text)
         self.text.setFixedHeight(theme().px(_TEXT_HEIGHT))
         if picture.text.strip():
             self.body.addWidget(self.text)

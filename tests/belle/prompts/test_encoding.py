@@ -287,7 +287,7 @@ def test_defect_5_bos_is_the_same_in_training_and_in_a_chat() -> None:
         assert (
             (sample.ids[0] == BOS)
             == (prompt[0] == BOS)
-            == (template.id not in ("belle", "belle-llama2", "belle-bloom"))
+            == (template.id not in ("belle", "belle-llama2", "belle-bloom", "baichuan"))
         )
         assert not sample.trained[0]
 
