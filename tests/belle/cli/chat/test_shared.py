@@ -124,7 +124,7 @@ def test_what_was_not_saved_is_not_lost_by_a_new_conversation(terminal: Terminal
 
 
 def test_versions_stay_and_a_closed_terminal_keeps_what_was_said(terminal: Terminals) -> None:
-    tty = terminal("--save", "--max-tokens", "3000", "--temperature", "1", "--no-history")
+    tty = terminal("--save", "--max-tokens", "3000", "--temperature", "0", "--no-history")
     tty.expect(READS)
     tty.ask("/set max_tokens 3")
     tty.ask("Name a colour.")

@@ -84,7 +84,8 @@ def test_of_silence_that_is_said(model: Path, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_was_written_down(model: Path, tmp_path: Path) -> None:
-    long = write_recording(tmp_path / "long.wav", *([3, 20] * 20))
+    clips = 80  # more than are written down in three seconds, also on a fast machine
+    long = write_recording(tmp_path / "long.wav", *([3, 20] * clips))
     command = [*BELLE, "--threads", "1", str(long), "--model", str(model), "-o", str(tmp_path / "long.txt")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -99,7 +100,7 @@ def test_ctrl_c_keeps_what_was_written_down(model: Path, tmp_path: Path) -> None
     assert not (tmp_path / "long.txt").exists()
     partial = (tmp_path / "long.partial.txt").read_text(encoding="utf-8")
     assert set(partial.splitlines()) <= {"Hello world."}
-    assert len(partial.splitlines()) < 20
+    assert len(partial.splitlines()) < clips
 
 
 @pytest.mark.parametrize(
