@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         except KnownError as error:
             if len(arguments.files) == 1:
                 raise
-            print(f"belle: {path}: {error.message} {error.advice}", file=sys.stderr)
+            print(f"belle: {error.message} {error.advice}", file=sys.stderr)
             status = 2
     return status
 
@@ -53,7 +53,7 @@ def _print_text(path: Path) -> None:
     from belle.ocr.reading import read_text
     from belle.texts import read_input
 
-    text = read_text(read_input(path, longest=_LARGEST))
+    text = read_text(read_input(path, longest=_LARGEST), str(path))
     if text:
         print(text)
     else:

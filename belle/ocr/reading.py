@@ -44,19 +44,25 @@ def check_installed() -> None:
         raise KnownError("missing_package", message, f"Install: {install_command()}")
 
 
-def read_text(content: bytes, *, stopped: Callable[[], bool] = lambda: False, longest_s: float = LONGEST_S) -> str:
+def read_text(
+    content: bytes,
+    name: str = "to be read",
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    longest_s: float = LONGEST_S,
+) -> str:
     """The text in a picture, in reading order; empty where there is none.
 
     Args:
         content: of a PNG, JPEG, WebP, GIF, BMP or TIFF file.
+        name: what messages call the picture.
         stopped: asked now and then, in the calling thread.
 
-    Raises KnownError `missing_package`, `picture_too_large`, `picture_damaged`, `not_a_picture`, `ocr_hangs`,
-    `ocr_died`, and OcrStopped.
+    Raises KnownError `missing_package`, `picture_too_large`, `bad_picture`, `ocr_hangs`, `ocr_died`, and OcrStopped.
     """
     check_installed()
     process = subprocess.Popen(
-        _COMMAND,
+        [*_COMMAND, name.replace("\0", "")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

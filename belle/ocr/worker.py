@@ -1,13 +1,12 @@
-"""The process that reads the text in one picture: `python -m belle.ocr.worker`, the picture on stdin.
+"""The process that reads the text in one picture: `python -m belle.ocr.worker NAME`, its file on stdin.
 
-Its answer is one line of JSON: `lines`, or `error`. It has a limit of time, decodes no picture with more than
-`MAX_PIXELS`, and opens no connection: what would is refused. The models are those inside the package.
+Its answer is one line of JSON: `lines`, or `error`. It has a limit of time, decodes within the limits of
+`engine.pictures.picture_file`, and opens no connection: what would is refused. The models are those inside the package.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import resource
 import signal
@@ -22,12 +21,7 @@ from belle.texts import json_text, utf8
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL.Image import Image
 
-MAX_PIXELS = 120_000_000
-"""Of a file that is decoded."""
-
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _LONGEST_SIDE = 2560  # pixels; the recognizer itself goes on with less
 _MOST_CPU_S = 600
 _CONNECTING = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto"})
@@ -42,11 +36,12 @@ def main() -> None:
             resource.setrlimit(limit, (most, most))
     sys.addaudithook(_refuse_connections)
     try:
-        said: dict[str, Any] = {"lines": read_lines(sys.stdin.buffer.read())}
+        said: dict[str, Any] = {"lines": read_lines(sys.stdin.buffer.read(), sys.argv[1])}
     except KnownError as error:
         said = {"error": error.fields}
     except MemoryError:
-        said = {"error": _too_large("takes more memory than there is").fields}
+        full = KnownError("picture_too_large", "The picture takes more memory than there is.", "Save it smaller.")
+        said = {"error": full.fields}
     with os.fdopen(answer, "wb") as file:
         file.write(utf8(json_text(said)) + b"\n")
     # Not `sys.exit`: destructors of native libraries are not waited for.
@@ -58,8 +53,8 @@ def _refuse_connections(event: str, _arguments: Any) -> None:
         raise PermissionError("reading pictures needs no network")
 
 
-def read_lines(content: bytes) -> list[TextLine]:
-    """The lines of text in a picture, in no order. Raises KnownError `picture_too_large`, `picture_damaged`."""
+def read_lines(content: bytes, name: str) -> list[TextLine]:
+    """The lines of text in a picture, in no order. Raises KnownError `picture_too_large`, `bad_picture`."""
     from rapidocr import RapidOCR
 
     threads, _ = usable_cores()
@@ -70,7 +65,7 @@ def read_lines(content: bytes) -> list[TextLine]:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
-    found: Any = engine(_pixels(content))
+    found: Any = engine(_pixels(content, name))
     if found.txts is None or found.boxes is None:
         return []
     return [
@@ -79,39 +74,15 @@ def read_lines(content: bytes) -> list[TextLine]:
     ]
 
 
-def _pixels(content: bytes) -> np.ndarray[Any, Any]:
+def _pixels(content: bytes, name: str) -> np.ndarray[Any, Any]:
     """The picture as the recognizer takes it. # [height, width, BGR]"""
     import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # judged here, in words
-    try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_large(f"has {image.width:,} × {image.height:,} pixels")
-            image.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))  # JPEG is decoded smaller
-            return np.ascontiguousarray(np.asarray(_on_white(ImageOps.exif_transpose(image)))[:, :, ::-1])
-    except UnidentifiedImageError:
-        message = f"It is not a picture that can be read here ({', '.join(_FORMATS)})."
-        raise KnownError("not_a_picture", message, "Save it in one of these formats.") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise KnownError("picture_damaged", "The picture is damaged.", "Save it anew.") from error
+    from belle.engine.pictures.picture_file import check_picture, decode, scaled
 
-
-def _on_white(image: Image) -> Image:
-    import PIL.Image
-
-    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    canvas = PIL.Image.new("RGBA", image.size, "white")
-    canvas.alpha_composite(image.convert("RGBA"))
-    return canvas.convert("RGB")
-
-
-def _too_large(what: str) -> KnownError:
-    message = f"The picture {what}; pictures of up to {MAX_PIXELS // 1_000_000} million pixels are read."
-    return KnownError("picture_too_large", message, "Save it smaller.")
+    picture = check_picture(content, name)
+    image = decode(picture, scaled(picture.width, picture.height, _LONGEST_SIDE))
+    return np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
 
 
 if __name__ == "__main__":

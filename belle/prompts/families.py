@@ -7,7 +7,7 @@ with that template, or with llama.cpp's own. A new family is one more row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from belle.prompts.base import BOS, EOS, Message, PromptTemplate, Segment
 
@@ -151,18 +151,7 @@ CHATML = Turns(
 )
 
 # The prompt of Qwen 1's `chat()`: ChatML, in which no conversation is without a system text.
-QWEN = Turns(
-    "qwen",
-    "Qwen 1, BELLE-VL",
-    stop=("<|im_end|>",),
-    needs=("<|im_start|>", "<|im_end|>"),
-    system=("<|im_start|>system\n", "<|im_end|>\n"),
-    user=("<|im_start|>user\n", "<|im_end|>\n"),
-    assistant="<|im_start|>assistant\n",
-    end="<|im_end|>",
-    after="\n",
-    preamble="You are a helpful assistant.",
-)
+QWEN = replace(CHATML, id="qwen", title="Qwen 1, BELLE-VL", preamble="You are a helpful assistant.")
 
 # Roles are tokens that were reserved in the vocabulary (ids 195 and 196), with nothing between them and the texts.
 BAICHUAN = Turns(

@@ -23,8 +23,8 @@ from belle.errors import KnownError
 MOST_BYTES = 64 << 20
 """The largest file that is read."""
 
-MOST_PIXELS = 50_000_000
-"""The largest picture that is decoded: 150 MB as RGB."""
+MOST_PIXELS = 120_000_000
+"""The largest picture that is decoded, 360 MB as RGB: the largest photos of telephones have 108 million."""
 
 LONGEST_SIDE = 1536
 """In pixels: larger pictures are scaled down to it. No encoder in use sees more of a whole picture."""
@@ -43,8 +43,10 @@ _KINDS = (
     (b"GIF87a", "GIF", "GIF"),
     (b"GIF89a", "GIF", "GIF"),
     (b"BM", "BMP", "BMP"),
+    (b"II*\0", "TIFF", "TIFF"),
+    (b"MM\0*", "TIFF", "TIFF"),
 )
-_ADVICE = "Use a PNG, JPEG, WebP, GIF or BMP picture."
+_ADVICE = "Use a PNG, JPEG, WebP, GIF, BMP or TIFF picture."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class PictureFile:
 
     Args:
         name: of the file, for messages.
-        kind: `PNG`, `JPEG`, `WebP`, `GIF` or `BMP`.
+        kind: `PNG`, `JPEG`, `WebP`, `GIF`, `BMP` or `TIFF`.
         sha256: of the file.
         width, height: upright, in pixels.
         data: the whole file.
@@ -78,22 +80,29 @@ def scaled(width: int, height: int, longest: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def open_picture(path: str | Path) -> PictureFile:
-    """Read a file and check what it is. Raises KnownError: `bad_picture`, `picture_too_large`, `picture_missing`."""
+def open_picture(path: str | Path, name: str = "") -> PictureFile:
+    """Read a file and check what it is; messages say `name`, or that of the file.
+
+    Raises KnownError: `bad_picture`, `picture_too_large`, `picture_missing`.
+    """
     path = Path(path)
-    data = _read(path)
-    kind, decoder = _kind_of(data, path.name)
-    with _words_for_damage(path.name), _opened(data, decoder) as image:
+    return check_picture(_read(path), name or path.name)
+
+
+def check_picture(data: bytes, name: str) -> PictureFile:
+    """What the content of a file is, of which messages say `name`. Raises as `open_picture`."""
+    kind, decoder = _kind_of(data, name)
+    with _words_for_damage(name), _opened(data, decoder) as image:
         width, height = image.size
         if width * height > MOST_PIXELS:
-            raise _too_many_pixels(path.name, f"has {width * height / 1e6:,.0f} megapixels")
+            raise _too_many_pixels(name, f"has {width * height / 1e6:,.0f} megapixels")
         if image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
     if kind == "JPEG" and data.count(_SCAN) > _MOST_SCANS:
-        raise _bad(path.name, "would take too long to decode", "Save it again with another program.")
+        raise _bad(name, "would take too long to decode", "Save it again with another program.")
     if max(width, height) > _NARROWEST * min(width, height):
-        raise _bad(path.name, f"is {width:,} × {height:,} pixels, too narrow to see anything", "Cut out a part of it.")
-    return PictureFile(path.name, kind, hashlib.sha256(data).hexdigest(), width, height, data)
+        raise _bad(name, f"is {width:,} × {height:,} pixels, too narrow to see anything", "Cut out a part of it.")
+    return PictureFile(name, kind, hashlib.sha256(data).hexdigest(), width, height, data)
 
 
 def decode(

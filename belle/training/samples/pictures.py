@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.data.rows import PictureConversation, Row
-from belle.errors import KnownError
+from belle.engine.pictures.picture_file import decode, open_picture
 from belle.training.samples.collate import Batch
 from belle.training.samples.micro_batch import MicroBatch
 from belle.training.samples.row_files import named_files
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from belle.training.recipe.options import DataFile
     from belle.training.samples.loader import SampleBatches
     from belle.training.samples.store import SampleSet
-
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-_MOST_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -100,20 +97,15 @@ def _picture_of(row: Row) -> str:
 def read_picture(path: Path, wanted: PictureFormat) -> NDArray[np.float32]:
     """The values of a picture as the tower wants them, `[3, size, size]`.
 
-    Raises KnownError("picture_damaged"), also for one of more than 100 million pixels.
+    Raises KnownError as `open_picture` and `decode`.
     """
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            # Known from the header, before anything the size of the picture is in memory.
-            if image.width * image.height > _MOST_PIXELS:
-                raise _damaged(path, f"has {image.width * image.height:,} pixels; at most {_MOST_PIXELS:,} are read")
-            picture = image.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise _damaged(path, f"cannot be read: {error}") from None
-    square = _square(picture, wanted).resize((wanted.size, wanted.size), Image.Resampling.BICUBIC)
+    picture = open_picture(path, str(path))
+    # As the engine shows it to the model that becomes of this one: upright, on white.
+    image = decode(picture, (picture.width, picture.height))
+    square = _square(image, wanted).resize((wanted.size, wanted.size), Image.Resampling.BICUBIC)
     values = np.asarray(square, np.float32) / 255  # [size, size, 3]
     mean, std = (np.array(three, np.float32) for three in (wanted.mean, wanted.std))
     return np.ascontiguousarray(((values - mean) / std).transpose(2, 0, 1), np.float32)
@@ -128,8 +120,3 @@ def _square(picture: Any, wanted: PictureFormat) -> Any:
     filled = Image.new("RGB", (side, side), tuple(round(255 * value) for value in wanted.mean))
     filled.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return filled
-
-
-def _damaged(path: Path, what: str) -> KnownError:
-    advice = "Replace the picture, or take its rows out of the data."
-    return KnownError("picture_damaged", f"The picture {path} {what}.", advice, path=str(path))

@@ -25,7 +25,7 @@ def test_each_text_stands_under_the_name_of_its_file(
     assert main(["ocr", str(sign), str(bad), str(dot)]) == 2
     out, err = capsys.readouterr()
     assert out == f"# {sign}\nPLATFORM 42\n\n# {bad}\n\n# {dot}\n"
-    assert f"{bad}: It is not a picture" in err
+    assert f"The picture {bad} is not a picture" in err
     assert f"{dot} has no text" in err
 
 

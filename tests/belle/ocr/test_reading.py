@@ -40,7 +40,7 @@ def test_a_picture_without_text_has_none() -> None:
 @needs_ocr
 @pytest.mark.parametrize(
     ("content", "kind"),
-    [(png_bomb(), "picture_too_large"), (png(90, 90)[:-30], "picture_damaged"), (b"hello", "not_a_picture")],
+    [(png_bomb(), "picture_too_large"), (png(90, 90)[:-30], "bad_picture"), (b"hello", "bad_picture")],
 )
 def test_what_is_no_good_picture_is_said(content: bytes, kind: str) -> None:
     with pytest.raises(KnownError) as caught:

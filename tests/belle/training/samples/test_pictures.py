@@ -178,6 +178,20 @@ def test_pictures_of_every_mode_are_read(mode: str, tmp_path: Path) -> None:
     assert read_picture(tmp_path / "p.png", WANTED).shape == (3, 8, 8)
 
 
+def test_pictures_are_upright_and_on_white_as_the_engine_shows_them(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert read_picture(tmp_path / "clear.png", WANTED) == pytest.approx(1, abs=0.02)
+    image = Image.new("RGB", (16, 16), (0, 0, 0))
+    image.paste((255, 255, 255), (0, 0, 16, 8))  # white above, black below
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    image.save(tmp_path / "turned.png", exif=exif)
+    values = read_picture(tmp_path / "turned.png", WANTED)
+    assert values[:, 1, 4].mean() < values[:, 6, 4].mean()
+
+
 def test_a_bomb_a_cut_file_and_a_text_are_refused(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
