@@ -11,14 +11,13 @@ import os
 import queue
 import signal
 import threading
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from belle.engine.process.commands import Quit, Stop
 from belle.engine.process.events import Failed, Hello
-from belle.engine.process.pipes import read_lines, take_stdout
+from belle.engine.process.pipes import LinePipe, read_lines, take_stdout
 from belle.engine.process.protocol import ProtocolError, encode
 from belle.engine.process.stop_flag import NativeStopFlag
 from belle.errors import KnownError
@@ -54,8 +53,7 @@ class SpeechWorker:
     """
 
     def __init__(self, output: int) -> None:
-        self._output = output
-        self._writing = threading.Lock()
+        self._output = LinePipe(output)
         self._commands: queue.SimpleQueue[SpeechCommand | None] = queue.SimpleQueue()
         self._library: WhisperLibrary | None = None
         self._recognizer: Recognizer | None = None
@@ -223,10 +221,7 @@ class SpeechWorker:
         return True
 
     def _send(self, event: SpeechEvent) -> None:
-        line = encode(event)
-        with self._writing, suppress(OSError):  # a client that has gone is noticed at the end of stdin
-            while line:
-                line = line[os.write(self._output, line) :]
+        self._output.write(encode(event))
 
     def _fail(self, request_id: int | None, error: KnownError) -> None:
         self._send(Failed(request_id, error.kind, error.message, error.advice, dict(error.details)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 _STDOUT, _STDERR = 1, 2
 
@@ -28,3 +30,17 @@ def take_stdout() -> int:
     protocol = os.dup(_STDOUT)
     os.dup2(_STDERR, _STDOUT)
     return protocol
+
+
+class LinePipe:
+    """Writes whole lines to the descriptor `fd`, from any thread; waits for the reader."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._writing = threading.Lock()
+
+    def write(self, line: bytes) -> None:
+        """Write a line. Of a reader that has gone nothing is said: it is noticed at the end of stdin."""
+        with self._writing, suppress(OSError):
+            while line:
+                line = line[os.write(self._fd, line) :]

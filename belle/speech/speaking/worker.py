@@ -10,13 +10,12 @@ import os
 import queue
 import signal
 import threading
-from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from belle.engine.process.commands import Quit, Stop
 from belle.engine.process.events import Failed, Hello
-from belle.engine.process.pipes import read_lines, take_stdout
+from belle.engine.process.pipes import LinePipe, read_lines, take_stdout
 from belle.engine.process.protocol import ProtocolError, encode
 from belle.errors import KnownError
 from belle.speech.speaking.commands import ListVoices, Speak, SpeakingCommand, SpeakMore
@@ -40,8 +39,7 @@ class SpeakingWorker:
     """
 
     def __init__(self, output: int) -> None:
-        self._output = output
-        self._writing = threading.Lock()
+        self._output = LinePipe(output)
         self._tasks: queue.SimpleQueue[SpokenReading | ListVoices | None] = queue.SimpleQueue()
         self._readings: dict[int, SpokenReading] = {}  # from their command to their end
         self._lock = threading.Lock()  # guards `_readings`
@@ -129,10 +127,7 @@ class SpeakingWorker:
             self._send(VoiceList((), reason.message, reason.advice))
 
     def _send(self, event: SpeakingEvent) -> None:
-        line = encode(event)
-        with self._writing, suppress(OSError):  # a client that has gone is noticed at the end of stdin
-            while line:
-                line = line[os.write(self._output, line) :]
+        self._output.write(encode(event))
 
 
 def _failed(request_id: int | None, error: KnownError) -> Failed:
