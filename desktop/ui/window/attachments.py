@@ -6,13 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
 from desktop.pictures.kinds import is_picture
 from desktop.ui import numbers
 from desktop.ui.announce import announce
+from desktop.ui.composer_items import ComposerItems
 from desktop.ui.foreign_text import set_tooltip, shortened
 from desktop.ui.style.controls import ElidedLabel, IconButton, View
 from desktop.ui.style.theme import theme
@@ -85,7 +86,7 @@ class AttachmentChip(View):
         self._row.setSpacing(theme().space(1))
 
 
-class WindowAttachments(QObject):
+class WindowAttachments(ComposerItems[AttachmentChip]):
     """Which files are attached in which conversation: shown above the composer of the open one, kept with its draft.
 
     `pictures_chosen` has the paths of those that are pictures: they go their own way.
@@ -98,13 +99,8 @@ class WindowAttachments(QObject):
     pictures_chosen = Signal(list)
 
     def __init__(self, window: WindowLayout, controller: ChatController) -> None:
-        super().__init__(window)
-        self._window, self._controller = window, controller
-        self._bar: QWidget | None = None
-        self._chips: dict[int | None, dict[int, AttachmentChip]] = {}
-        self._conversation_of: dict[int, int | None] = {}  # of the files that are being read
+        super().__init__(window, controller, _READING)
         window.composer.attach_requested.connect(self.choose)
-        controller.conversation_opened.connect(lambda *_: self._opened())
         self._opened()
 
     @cached_property
@@ -118,23 +114,16 @@ class WindowAttachments(QObject):
 
     def files(self) -> tuple[StoredAttachment, ...]:
         """Those that go along with the next question of the open conversation."""
-        return tuple(chip.attachment for _, chip in sorted(self._open().items()))
+        return tuple(chip.attachment for chip in self._shown())
 
     def refuses_to_send(self) -> bool:
         """Whether a file for the next question of the open conversation is still being read; that is said."""
         from desktop.chat.state import Notice
 
-        if self._open_id() not in self._conversation_of.values():
+        if not self._is_reading():
             return False
         self._controller.notice.emit(Notice("attach_reading", "info", {}, (), _READING))
         return True
-
-    def clear(self, conversation_id: int | None) -> None:
-        """They have been sent."""
-        for number, chip in self._chips.pop(conversation_id, {}).items():
-            self._attaching.forget(number)
-            chip.deleteLater()
-        self._show()
 
     def choose(self) -> None:
         """Ask for files."""
@@ -165,26 +154,14 @@ class WindowAttachments(QObject):
         details = {"number": number, "most": MAX_FILES}
         self._controller.notice.emit(Notice("attach_too_many", "warn", details, (), "attachment"))
 
-    def _opened(self) -> None:
-        """Show the chips of the open conversation; the first time, those of the last run."""
-        conversation_id = self._open_id()
-        if conversation_id not in self._chips:
-            self._chips[conversation_id] = {}
-            for attachment in self._controller.drafting.attachments(conversation_id):
-                self._add_chip(conversation_id, self._attaching.restore(attachment), attachment)
-        self._show()
-
-    def _open_id(self) -> int | None:
-        conversation = self._controller.conversation
-        return conversation.id if conversation else None
-
-    def _open(self) -> dict[int, AttachmentChip]:
-        return self._chips.setdefault(self._open_id(), {})
+    def _restore(self, conversation_id: int | None) -> None:
+        for attachment in self._controller.drafting.attachments(conversation_id):
+            self._add_chip(conversation_id, self._attaching.restore(attachment), attachment)
 
     def _add(self, number: int, attachment: StoredAttachment) -> None:
         # The chat may have been left while the file was read.
         conversation_id = self._conversation_of[number]
-        if len(self._chips.setdefault(conversation_id, {})) == MAX_FILES:  # others were added while it was read
+        if len(self._items.setdefault(conversation_id, {})) == MAX_FILES:  # others were added while it was read
             self._refuse(1)
             return
         self._add_chip(conversation_id, number, attachment)
@@ -193,47 +170,24 @@ class WindowAttachments(QObject):
         self._save(conversation_id)
         self._show()
 
-    def _ended(self, number: int) -> None:
-        del self._conversation_of[number]
-        if not self._conversation_of:
-            self._controller.notice_cleared.emit(_READING)
-
     def _add_chip(self, conversation_id: int | None, number: int, attachment: StoredAttachment) -> None:
-        if self._bar is None:
-            self._bar = QWidget()
-            self._column = QVBoxLayout(self._bar)
-            self._column.setContentsMargins(0, 0, 0, 0)
-            self._window.add_above_composer(self._bar)
-        chip = self._chips[conversation_id][number] = AttachmentChip(attachment, self._bar)
+        chip = AttachmentChip(attachment)
         chip.removed.connect(lambda: self._remove(number))
-        # In the order in which they were chosen, whichever was read first.
-        before = sum(other < number for others in self._chips.values() for other in others)
-        self._column.insertWidget(before, chip)
+        self._insert(conversation_id, number, chip)
+
+    def _make_bar(self) -> tuple[QWidget, QVBoxLayout]:
+        bar = QWidget()
+        column = QVBoxLayout(bar)
+        column.setContentsMargins(0, 0, 0, 0)
+        return bar, column
+
+    def _forget(self, number: int) -> None:
+        self._attaching.forget(number)
 
     def _save(self, conversation_id: int | None) -> None:
-        chips = sorted(self._chips[conversation_id].items())
+        chips = sorted(self._items[conversation_id].items())
         self._controller.drafting.set_attachments(conversation_id, tuple(chip.attachment for _, chip in chips))
 
     def _count(self, number: int, tokens: int) -> None:
-        for chips in self._chips.values():
-            if number in chips:
-                chips[number].set_tokens(tokens)
-
-    def _remove(self, number: int) -> None:
-        chip = self._open().pop(number, None)
-        if chip is not None:
-            self._attaching.forget(number)
-            chip.hide()
-            chip.deleteLater()
-            self._save(self._open_id())
-        self._show()
-        self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show(self) -> None:
-        if self._bar is None:
-            return
-        shown = self._open()
-        for chips in self._chips.values():
-            for chip in chips.values():
-                chip.setVisible(chips is shown)
-        self._bar.setVisible(bool(shown))
+        if chip := self._item(number):
+            chip.set_tokens(tokens)

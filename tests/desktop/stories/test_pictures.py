@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage
 
 from belle.ocr.reading import is_installed
 from desktop.ui.pictures.card import PictureCard
+from desktop.ui.pictures.composer_pictures import ComposerPictures
 from desktop.ui.pictures.message_row import PictureRow
 from desktop.ui.pictures.viewer import PictureDialog
 from tests.support.person import Person
@@ -26,7 +27,12 @@ def cards(person: Person) -> list[PictureCard]:
 
 
 def wait_cards(person: Person, number: int = 1) -> None:
-    person.qtbot.waitUntil(lambda: len(cards(person)) == number, timeout=READ_MS)
+    reader = person.window.findChild(ComposerPictures)
+
+    def are_read() -> bool:
+        return len(cards(person)) == number and not reader._conversation_of
+
+    person.qtbot.waitUntil(are_read, timeout=READ_MS)
 
 
 def wait_read(person: Person) -> None:
