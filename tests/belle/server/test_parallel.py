@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -18,11 +19,21 @@ from tests.belle.server.conftest import ServerProcess, eventually, start_server,
 SYSTEM = "You help sailors. " + "Be brief, be kind, and never lie to anybody. " * 24
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = start_server("starter", tmp_path_factory.mktemp("home"), "--ctx", "2048", "--cache", "64")
+def started(home: Path) -> Iterator[ServerProcess]:
+    server = start_server("starter", home, "--ctx", "2048", "--cache", "64")
     yield server
     assert stop_server(server) == 130
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    yield from started(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that nobody else has asked: an answer that its client has left may be in a batch for a moment longer."""
+    yield from started(tmp_path)
 
 
 def ask(server: ServerProcess, text: str, system: str = "", **options: Any) -> openai.types.chat.ChatCompletion:
@@ -64,12 +75,12 @@ def test_four_at_once_get_what_each_asked_for_while_a_fifth_goes_in_the_middle(s
     assert all(isinstance(answer[f"number{n}"], int) for n, answer in enumerate(held))
 
 
-def test_a_seed_gives_the_same_text_before_and_after_others_were_answered(shared: ServerProcess) -> None:
+def test_a_seed_gives_the_same_text_before_and_after_others_were_answered(fresh: ServerProcess) -> None:
     question = "Tell me about whales."
-    before = ask(shared, question, max_tokens=24).choices[0].message.content
+    before = ask(fresh, question, max_tokens=24).choices[0].message.content
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: ask(shared, f"What is {n} + {n}?", SYSTEM), range(4)))
-    assert ask(shared, question, max_tokens=24).choices[0].message.content == before
+        list(pool.map(lambda n: ask(fresh, f"What is {n} + {n}?", SYSTEM), range(4)))
+    assert ask(fresh, question, max_tokens=24).choices[0].message.content == before
 
 
 def test_a_system_prompt_is_read_once_for_all(shared: ServerProcess) -> None:
